@@ -20,8 +20,8 @@ type signer func(name string, expires time.Time) string
 // newSigner returns a signer for HS256 with key.
 //
 // It writes the compact form of RFC 7515 §3.1 itself. Header, issuer and claim names never change, so only the name is
-// left to encode, and an HMAC that is reset costs no new key schedule. Through the JWT library a token takes four times
-// as long and six times the allocations, which alone would be a large part of a request. What is written here is read
+// left to encode, and an HMAC that is reset costs no new key schedule. Through the JWT library a token takes five times
+// as long and as many allocations, which alone would be a large part of a request. What is written here is read
 // back by the library's parser in the tests.
 func newSigner(key []byte) signer {
 	encoding := base64.RawURLEncoding // RFC 7515 §2
