@@ -1,4 +1,4 @@
-// Package info is what a podinfo process says about itself: who it is (host, version, colour, message) and the runtime
+// Package info is what a podinfo process says about itself: who it is (host, version, color, message) and the runtime
 // it lives in. The HTTP route /api/info, the page at / and the gRPC InfoService all answer with the same snapshot.
 package info
 
@@ -12,7 +12,7 @@ type Identity struct {
 	Hostname string // the name of the machine or pod
 	Version  string // the release, such as 6.15.0
 	Revision string // the commit of the build
-	Color    string // the colour of the page, a CSS colour such as #34577c
+	Color    string // the color of the page, a CSS color such as #34577c
 	Logo     string // the URL of the logo, absolute or a path on this server
 	Message  string // the greeting
 }
