@@ -22,7 +22,7 @@ import (
 
 // DefaultJWTSecret signs tokens when no secret is set. It is public, and the same for every podinfo, because replicas
 // must accept each other's tokens without being configured. Nothing privileged may accept a token signed with it.
-const DefaultJWTSecret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+const DefaultJWTSecret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9" //nolint:gosec // public on purpose
 
 // Config holds the settings of one process, checked. Its zero value is of no use; [Load] makes it.
 type Config struct {

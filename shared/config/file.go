@@ -125,19 +125,19 @@ func parseFile(path string) (*viper.Viper, error) {
 func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file; name the config file with --config")
 	}
 	file, err := os.Open(path) //nolint:gosec // Which file is read is the operator's to say.
 	if err != nil {
-		return nil, cause(err)
+		return nil, unreadable(err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, largestFile+1))
 	if err != nil {
-		return nil, cause(err)
+		return nil, unreadable(err)
 	}
 	if len(content) > largestFile {
 		return nil, fmt.Errorf("larger than %d bytes; is it a config file? name it with --config", largestFile)
@@ -145,13 +145,13 @@ func readSmall(path string) ([]byte, error) {
 	return content, nil
 }
 
-// cause takes the path out of an error of package os, since the line names it already.
-func cause(err error) error {
+// unreadable takes the path out of an error of package os, since the line names it already, and adds the fix.
+func unreadable(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
-		return pathError.Err
+		err = pathError.Err
 	}
-	return err
+	return fmt.Errorf("%w; make it readable or take it away", err)
 }
 
 // formatOf tells the format from the last extension, so that a name may hold dots. A name without one is YAML.

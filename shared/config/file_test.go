@@ -127,13 +127,11 @@ func TestFileThatIsNone(t *testing.T) {
 
 func TestFileNotReadable(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() == 0 {
-		t.Skipf("SKIPPED %s: needs a user other than root, who may read everything", t.Name())
-	}
-	dir := dir(t, "config.yaml", "port: 1")
-	if err := os.Chmod(filepath.Join(dir, "config.yaml"), 0); err != nil {
+	dir := t.TempDir()
+	// A link to itself cannot be read by anyone, while root may read a file without permissions.
+	if err := os.Symlink("config.yaml", filepath.Join(dir, "config.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	_, err := config.Load([]string{"--config-path", dir}, nil, config.Server)
-	wantError(t, err, "file "+dir+"/config.yaml: permission denied")
+	wantError(t, err, "file "+dir+"/config.yaml: too many levels of symbolic links; make it readable or take it away")
 }

@@ -166,7 +166,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		{name: "cache address in the wrong place", args: []string{"--port=tcp://user:" + secret + "@redis:6379"}},
 		{name: "cache address with one dash", args: []string{"-cache-server=tcp://:" + secret + "@redis:6379"}},
 		{name: "cache address with three dashes", args: []string{"---cache-server=tcp://:" + secret + "@redis:6379"}},
-		{name: "misspelt cache flag", args: []string{"--cache-servr=tcp://:" + secret + "@redis:6379"}},
+		{name: "misspelled cache flag", args: []string{"--cache-servr=tcp://:" + secret + "@redis:6379"}},
 		{name: "secret with two dashes", args: []string{"--jwt-secret=" + secret}},
 		{name: "secret with one dash", args: []string{"-jwt-secret=" + secret}},
 		{name: "another setting wrong", env: []string{"PODINFO_JWT_SECRET=" + secret, "PODINFO_H2C=x"}},

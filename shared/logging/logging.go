@@ -1,5 +1,5 @@
-// Package logging makes the logger that every part of podinfo gets: one JSON object per line
-// (folded here).
+// Package logging makes the logger that every part of podinfo gets. Each entry is a JSON object
+// on one line, which is folded here:
 //
 //	{"level":"warn","ts":"2026-11-22T10:28:41.123Z","caller":"cache/redis.go:61","msg":"cache get failed",
 //	"error":"EOF"}

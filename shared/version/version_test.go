@@ -2,7 +2,6 @@ package version_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,9 +26,8 @@ func TestRevisionUnstamped(t *testing.T) {
 // The linker ignores a -X that names no variable, so a renamed package or variable would lose the stamp in silence.
 func TestRevisionIsStamped(t *testing.T) {
 	t.Parallel()
-	printer := filepath.Join("testdata", "printer")
 	command := exec.CommandContext(t.Context(), "go", "run", "-ldflags",
-		"-X github.com/podinfo-targets/podinfo/shared/version.Revision=abc123", "./"+printer)
+		"-X github.com/podinfo-targets/podinfo/shared/version.Revision=abc123", "./testdata/printer")
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go run: %v\n%s", err, out)
