@@ -1,0 +1,175 @@
+package telemetry_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/podinfo-targets/podinfo/shared/telemetry"
+	"github.com/podinfo-targets/podinfo/test/otlpreceiver"
+)
+
+func TestSpanNames(t *testing.T) {
+	t.Parallel()
+	receiver := otlpreceiver.Start(t)
+	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP())})
+	matched, unmatched := p.Handler("/echo/{rest}", answer(http.StatusOK)), p.Handler("", answer(http.StatusNotFound))
+	for _, c := range []struct {
+		method  string
+		handler http.Handler
+	}{{http.MethodPost, matched}, {"BREW", matched}, {http.MethodGet, unmatched}} {
+		c.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(c.method, "/echo/1", nil))
+	}
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"POST /echo/{rest}", "HTTP /echo/{rest}", "GET"} {
+		span := receiver.Spans()[i]
+		if span.GetName() != want {
+			t.Errorf("span %d is named %q, want %q", i, span.GetName(), want)
+		}
+		route, has := otlpreceiver.Attributes(span.GetAttributes())["http.route"]
+		if wants := strings.HasSuffix(want, "}"); has != wants || (has && route != "/echo/{rest}") {
+			t.Errorf("span %d has the http.route %q, want one: %t", i, route, wants)
+		}
+	}
+}
+
+func TestStreamsPassThrough(t *testing.T) {
+	t.Parallel()
+	p := start(t, telemetry.Options{})
+	proceed := make(chan struct{})
+	server := httptest.NewServer(p.Handler("/chunked", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if err := control.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			t.Errorf("the write deadline cannot be set: %v", err)
+		}
+		_, _ = io.WriteString(w, "first\n")
+		if err := control.Flush(); err != nil {
+			t.Errorf("the response cannot be flushed: %v", err)
+		}
+		select {
+		case <-proceed:
+		case <-r.Context().Done():
+		}
+		_, _ = io.WriteString(w, "second\n")
+	})))
+	t.Cleanup(server.Close)
+	req, err := http.NewRequestWithContext(bounded(t), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body := bufio.NewReader(resp.Body)
+	if line, err := body.ReadString('\n'); line != "first\n" {
+		t.Fatalf("the first part is %q (%v): it was not flushed", line, err)
+	}
+	close(proceed)
+	if line, err := body.ReadString('\n'); line != "second\n" {
+		t.Errorf("the second part is %q (%v)", line, err)
+	}
+}
+
+func TestWebsocketIsUpgradedAndTracedAs101(t *testing.T) {
+	t.Parallel()
+	receiver := otlpreceiver.Start(t)
+	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP())})
+	server := httptest.NewServer(p.Handler("/ws/echo", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := new(websocket.Upgrader).Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		kind, message, err := conn.ReadMessage()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_ = conn.WriteMessage(kind, message)
+	})))
+	url := "ws" + strings.TrimPrefix(server.URL, "http")
+	conn, resp, err := websocket.DefaultDialer.DialContext(bounded(t), url, nil)
+	if err != nil {
+		t.Fatalf("the websocket cannot be opened through the tracing: %v", err)
+	}
+	_ = resp.Body.Close()
+	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, message, err := conn.ReadMessage(); string(message) != "hello" {
+		t.Errorf("the websocket echoes %q (%v)", message, err)
+	}
+	_ = conn.Close()
+	// A request for an upgrade that the handler refuses keeps the status that the handler gave.
+	get(t, server.Config.Handler, "/ws/echo", http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}})
+	server.Close()
+	var statuses []string
+	// The handler of a hijacked connection may end after the server.
+	deadline := bounded(t)
+	for len(statuses) < 2 && deadline.Err() == nil {
+		if err := p.ForceFlush(deadline); err != nil {
+			t.Fatal(err)
+		}
+		statuses = nil
+		for _, span := range receiver.Spans() {
+			statuses = append(statuses, otlpreceiver.Attributes(span.GetAttributes())["http.response.status_code"])
+		}
+	}
+	if got := strings.Join(statuses, " "); got != "int_value:101 int_value:400" && got != "int_value:400 int_value:101" {
+		t.Errorf("the upgraded and the refused request are traced with the statuses %s, want 101 and 400", got)
+	}
+}
+
+func TestTransportClosesIdleConnections(t *testing.T) {
+	t.Parallel()
+	p := start(t, telemetry.Options{})
+	base := &closer{RoundTripper: http.DefaultTransport}
+	(&http.Client{Transport: p.Transport(base)}).CloseIdleConnections()
+	if !base.closed {
+		t.Error("http.Client.CloseIdleConnections does not reach the transport beneath the tracing")
+	}
+}
+
+type closer struct {
+	http.RoundTripper
+	closed bool
+}
+
+func (c *closer) CloseIdleConnections() { c.closed = true }
+
+// BenchmarkHandler shows what tracing costs a request: nothing when off.
+func BenchmarkHandler(b *testing.B) {
+	on := func(ctx context.Context) (sdktrace.SpanExporter, error) {
+		return tracetest.NewNoopExporter(), ctx.Err()
+	}
+	for _, c := range []struct {
+		name string
+		p    *telemetry.Providers
+	}{
+		{"off", nil},
+		{"on", start(b, telemetry.Options{Exporters: telemetry.Exporters{Traces: on}})},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			handler := c.p.Handler("/version", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			request := httptest.NewRequest(http.MethodGet, "/version", nil)
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				handler.ServeHTTP(w, request)
+			}
+		})
+	}
+}
