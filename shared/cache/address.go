@@ -28,8 +28,8 @@ func dispatch(server string, o Options) (Cache, error) {
 		return nil, errors.New("missing scheme; " + forms)
 	}
 	u, err := url.Parse(server)
-	if err != nil {
-		// The parser's own text quotes pieces of the address, the password among them.
+	if err != nil || strings.Contains(u.Host+u.Path+u.RawQuery+u.Fragment, "@") {
+		// An unescaped password reads as other parts of the URL, which the texts below and the parser's own would quote.
 		return nil, errors.New("not a valid URL (a password must be percent-encoded); " + forms)
 	}
 	switch u.Scheme {

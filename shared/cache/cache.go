@@ -1,5 +1,5 @@
-// Package cache keeps values under keys for the /cache routes: in Redis, shared by all replicas, or in the memory of this
-// process. Which of the two is decided by one address, the value of --cache-server:
+// Package cache keeps values under keys for the /cache routes: in Redis, shared by all replicas, or in the memory of
+// this process. Which of the two is decided by one address, the value of --cache-server:
 //
 //	tcp://[user:password@]host[:port][/database]      Redis
 //	redis://[user:password@]host[:port][/database]    the same
@@ -9,9 +9,12 @@
 //
 // A Redis address takes the options of the Redis URL scheme as go-redis reads them, such as ?dial_timeout=1s,
 // ?read_timeout=1s, ?pool_size=10 and, for rediss, ?skip_verify=true.
-// See https://www.iana.org/assignments/uri-schemes/prov/redis and https://pkg.go.dev/github.com/redis/go-redis/v9#ParseURL.
+// See https://www.iana.org/assignments/uri-schemes/prov/redis and
+// https://pkg.go.dev/github.com/redis/go-redis/v9#ParseURL. The server's certificate is checked against the system's,
+// which the variables SSL_CERT_FILE and SSL_CERT_DIR name.
 //
-// No call waits longer than a few seconds: a cache that is slow is worth no more to a caller than one that is gone.
+// No call takes longer than 2.5 seconds, unless the address asks for longer timeouts: a cache that is slow is worth no
+// more to a caller than one that is gone.
 package cache
 
 import (
@@ -25,8 +28,8 @@ import (
 
 // Cache is a set of values with keys. Its methods are safe for concurrent use.
 //
-// An error is ErrNotFound, ErrOffline, ErrTooLarge or ErrUnavailable for errors.Is, or that of ctx when the caller gave up
-// first.
+// An error is ErrNotFound, ErrOffline, ErrTooLarge or ErrUnavailable for errors.Is, or that of ctx when the caller
+// gave up first.
 type Cache interface {
 	// Get returns the value stored under key, or ErrNotFound. The slice belongs to the caller.
 	Get(ctx context.Context, key string) ([]byte, error)
@@ -60,9 +63,9 @@ type Options struct {
 // Open returns the cache at server, an address as the package comment lists them. It does not connect: a Redis that is
 // down is found by the first call, and found again by a later one when it is back.
 //
-// The error says what is wrong with the address and how to mend it, without its password. The Cache is there in any case:
-// beside an error it is one whose calls all answer ErrUnavailable, so that a process whose cache is misconfigured can
-// report it and serve everything else.
+// The error says what is wrong with the address and how to mend it, without its password. The Cache is there in any
+// case: beside an error it is one whose calls all answer ErrUnavailable, so that a process whose cache is
+// misconfigured can report it and serve everything else.
 func Open(server string, o Options) (Cache, error) {
 	if server == "" {
 		return failing{ErrOffline}, nil

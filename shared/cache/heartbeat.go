@@ -25,8 +25,8 @@ type HeartbeatOptions struct {
 	Log    *logrus.Logger
 }
 
-// Heartbeat keeps one key of a cache alive for as long as the process runs, so that others can see it there, and the log
-// tells when the cache is gone.
+// Heartbeat keeps one key of a cache alive for as long as the process runs, so that others can see it there, and the
+// log tells when the cache is gone.
 type Heartbeat struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup

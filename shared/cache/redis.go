@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// The waits of a call to Redis, each of which the address can set to another value. The whole call ends at the longest of
-// them plus grace, however many of them it went through.
+// The waits of a call to Redis, each of which the address can set to another value. The whole call ends at the
+// longest of them plus grace, however many of them it went through.
 const (
 	dialTimeout = 2 * time.Second
 	ioTimeout   = 2 * time.Second
@@ -89,7 +89,7 @@ func redisOptions(u *url.URL) (*redis.Options, error) {
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	o.PipelinePoolSize = -1
-	o.Dialer = dialer{timeout: o.DialTimeout, tls: o.TLSConfig}.dial
+	o.Dialer = dialer{tls: o.TLSConfig}.dial
 	o.DialerRetries = 1
 	return o, nil
 }
