@@ -107,7 +107,8 @@ func (w *Watcher) run() {
 			w.notifier.notice(event)
 			settled.touch()
 			continue
-		case <-w.notifier.errors():
+		case err := <-w.notifier.errors():
+			w.log.Warnf("fscache update error %v", err)
 			w.notifier.close() // Events were lost, and with them what they said. The next read watches anew.
 			settled.touch()
 			continue

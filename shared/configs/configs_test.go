@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,9 +32,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestOpenFails(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(file, nil, 0o644))
+	must(t, os.WriteFile(file, nil, 0o600))
 	pipe := filepath.Join(t.TempDir(), "pipe")
-	must(t, unix.Mkfifo(pipe, 0o644))
+	must(t, unix.Mkfifo(pipe, 0o600))
 	tests := []struct{ name, dir, want string }{
 		{"absent", filepath.Join(t.TempDir(), "absent"), "no such file or directory"},
 		{"a file", file, "not a directory"},
@@ -61,7 +62,7 @@ func TestOpenFails(t *testing.T) {
 func TestEntries(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
-	write := func(name, content string) { must(t, os.WriteFile(name, []byte(content), 0o644)) }
+	write := func(name, content string) { must(t, os.WriteFile(name, []byte(content), 0o600)) }
 	in := func(name string) string { return filepath.Join(dir, name) }
 
 	write(in("app.yaml"), "color: blue\n")
@@ -74,11 +75,11 @@ func TestEntries(t *testing.T) {
 
 	write(in("over"), strings.Repeat("x", maxFileSize+1))
 	write(in("a..b"), "not a key")
-	must(t, os.Mkdir(in("sub"), 0o755))
+	must(t, os.Mkdir(in("sub"), 0o700))
 	must(t, os.Symlink(outside, in("link-to-dir")))
 	must(t, os.Symlink("nowhere", in("dangling")))
 	must(t, os.Symlink("circle", in("circle")))
-	must(t, unix.Mkfifo(in("pipe"), 0o644))
+	must(t, unix.Mkfifo(in("pipe"), 0o600))
 	must(t, os.Symlink("/dev/zero", in("device")))
 
 	log, logged := test.NewNullLogger()
@@ -115,7 +116,7 @@ func TestTooMuch(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		for i := range maxEntries + 2 {
-			must(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o644))
+			must(t, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600))
 		}
 		log, logged := test.NewNullLogger()
 		w := start(t, dir, log, noPoll, fsnotify.NewWatcher)
@@ -130,8 +131,8 @@ func TestTooMuch(t *testing.T) {
 		dir := t.TempDir()
 		const files = maxTotalSize/maxFileSize + 1
 		for i := range files { // Sparse files, which take no room.
-			name := filepath.Join(dir, fmt.Sprint(i))
-			must(t, os.WriteFile(name, nil, 0o644))
+			name := filepath.Join(dir, strconv.Itoa(i))
+			must(t, os.WriteFile(name, nil, 0o600))
 			must(t, os.Truncate(name, maxFileSize))
 		}
 		log, logged := test.NewNullLogger()
@@ -160,11 +161,11 @@ func TestPlainFiles(t *testing.T) {
 		want map[string]string
 	}{
 		{
-			"added", func() error { return os.WriteFile(in("a"), []byte("1"), 0o644) },
+			"added", func() error { return os.WriteFile(in("a"), []byte("1"), 0o600) },
 			map[string]string{"a": "1"},
 		},
 		{
-			"changed in place", func() error { return os.WriteFile(in("a"), []byte("2"), 0o644) },
+			"changed in place", func() error { return os.WriteFile(in("a"), []byte("2"), 0o600) },
 			map[string]string{"a": "2"},
 		},
 		{
@@ -173,7 +174,7 @@ func TestPlainFiles(t *testing.T) {
 		},
 		{
 			"replaced by a rename", func() error {
-				return errors.Join(os.WriteFile(in("..new"), []byte("3"), 0o644), os.Rename(in("..new"), in("b")))
+				return errors.Join(os.WriteFile(in("..new"), []byte("3"), 0o600), os.Rename(in("..new"), in("b")))
 			},
 			map[string]string{"b": "3"},
 		},
@@ -207,7 +208,7 @@ func TestSwaps(t *testing.T) {
 			w := start(t, v.dir, quietLog(), noPoll, fsnotify.NewWatcher)
 			sees(t, w, map[string]string{"stays": "0", "key-0": "0"})
 			for n := 1; n <= swaps; n++ {
-				value := fmt.Sprint(n)
+				value := strconv.Itoa(n)
 				keys := map[string]string{"stays": value, "key-" + value: value} // without the key of the swap before
 				v.write(t, keys, n%2 == 0)
 				testkit.Eventually(t, patience, fmt.Sprintf("swap %d to be seen", n), func() bool {
@@ -218,15 +219,15 @@ func TestSwaps(t *testing.T) {
 	}
 }
 
-// TestVersionsDoNotMix swaps as fast as it can while the volume is read over and over: whatever a read returns is of one
-// version.
+// TestVersionsDoNotMix swaps as fast as it can while the volume is read over and over: whatever a read returns is of
+// one version.
 func TestVersionsDoNotMix(t *testing.T) {
 	t.Parallel()
 	const keys, swaps = 8, 150
 	contents := func(n int) map[string]string {
 		version := map[string]string{}
 		for key := range keys {
-			version[fmt.Sprintf("key-%d", key)] = fmt.Sprint(n)
+			version[fmt.Sprintf("key-%d", key)] = strconv.Itoa(n)
 		}
 		return version
 	}
@@ -281,8 +282,8 @@ func TestDirectoryReplaced(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "configs")
 			file := filepath.Join(dir, "a")
-			must(t, os.Mkdir(dir, 0o755))
-			must(t, os.WriteFile(file, []byte("1"), 0o644))
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.WriteFile(file, []byte("1"), 0o600))
 			log, logged := test.NewNullLogger()
 			w := start(t, dir, log, pace{quiet: 1, longest: 1, poll: 20 * time.Millisecond}, fsnotify.NewWatcher)
 
@@ -296,8 +297,8 @@ func TestDirectoryReplaced(t *testing.T) {
 					t.Error("the last view is lost with the directory")
 				}
 				logged.Reset()
-				must(t, os.Mkdir(dir, 0o755))
-				must(t, os.WriteFile(file, []byte(value), 0o644))
+				must(t, os.Mkdir(dir, 0o700))
+				must(t, os.WriteFile(file, []byte(value), 0o600))
 				testkit.Eventually(t, patience, "the new directory to be seen", func() bool { return w.All()["a"] == value })
 				testkit.Eventually(t, patience, "the new directory to be watched", func() bool {
 					return logsLine(logged, logrus.InfoLevel, "fscache start watcher for "+dir)
@@ -312,7 +313,7 @@ func TestDirectoryReplaced(t *testing.T) {
 func TestReplacedDirectoryIsWatched(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "configs")
-	must(t, os.Mkdir(dir, 0o755))
+	must(t, os.Mkdir(dir, 0o700))
 	n := &notifier{dir: dir, create: fsnotify.NewWatcher}
 	t.Cleanup(n.close)
 	for range 3 {
@@ -322,7 +323,7 @@ func TestReplacedDirectoryIsWatched(t *testing.T) {
 		if started, err := n.ensure(); started || err != nil {
 			t.Fatalf("ensure() = %t, %v for the same directory; want the same watch", started, err)
 		}
-		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
 		wait(t, n.events(), "the event of the new file", func(e fsnotify.Event) bool { return e.Has(fsnotify.Create) })
 
 		must(t, os.RemoveAll(dir))
@@ -330,7 +331,7 @@ func TestReplacedDirectoryIsWatched(t *testing.T) {
 			n.notice(e)
 			return n.watcher == nil
 		})
-		must(t, os.Mkdir(dir, 0o755))
+		must(t, os.Mkdir(dir, 0o700))
 	}
 }
 
@@ -351,8 +352,8 @@ func TestWithoutWatch(t *testing.T) {
 	w := start(t, dir, log, pace{quiet: 1, longest: 1, poll: 10 * time.Millisecond}, create)
 
 	for n := range 3 {
-		value := fmt.Sprint(n)
-		must(t, os.WriteFile(in("a"), []byte(value), 0o644))
+		value := strconv.Itoa(n)
+		must(t, os.WriteFile(in("a"), []byte(value), 0o600))
 		testkit.Eventually(t, patience, "the poll to see the file", func() bool { return w.All()["a"] == value })
 	}
 	refused := 0
@@ -384,6 +385,7 @@ func TestLostEvents(t *testing.T) {
 	first := <-watchers
 	logged.Reset()
 	first.Errors <- fsnotify.ErrEventOverflow
+	logs(t, logged, logrus.WarnLevel, "fscache update error "+fsnotify.ErrEventOverflow.Error())
 	testkit.Eventually(t, patience, "the directory to be watched anew", func() bool {
 		return logsLine(logged, logrus.InfoLevel, "fscache start watcher for "+dir)
 	})
@@ -392,7 +394,7 @@ func TestLostEvents(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("1"), 0o644))
+	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("1"), 0o600))
 	w, err := Open(dir, quietLog())
 	must(t, err)
 	var callers sync.WaitGroup
@@ -423,12 +425,9 @@ func FuzzEntry(f *testing.F) {
 	for _, name := range []string{"app.yaml", "..data", "a..b", "../up", ".", "..", "\xff", "new\nline", ""} {
 		f.Add(name, []byte("content"))
 	}
-	root := f.TempDir()
 	f.Fuzz(func(t *testing.T, name string, content []byte) {
-		dir, err := os.MkdirTemp(root, "")
-		must(t, err)
-		defer func() { must(t, os.RemoveAll(dir)) }()
-		if strings.ContainsRune(name, '/') || os.WriteFile(filepath.Join(dir, name), content, 0o644) != nil {
+		dir := t.TempDir()
+		if strings.ContainsRune(name, '/') || os.WriteFile(filepath.Join(dir, name), content, 0o600) != nil {
 			return // No such file can be.
 		}
 		got, found, err := read(dir)
@@ -447,7 +446,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	dir := b.TempDir()
 	for i := range 5 {
-		must(b, os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), bytes.Repeat([]byte("x"), 1000), 0o644))
+		must(b, os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), bytes.Repeat([]byte("x"), 1000), 0o600))
 	}
 	for b.Loop() {
 		if _, _, err := read(dir); err != nil {

@@ -28,9 +28,9 @@ func (v *volume) write(t *testing.T, keys map[string]string, linksFirst bool) {
 	t.Helper()
 	v.swap++
 	stamp := fmt.Sprintf("..2026_01_02_15_04_05.%09d", v.swap)
-	must(t, os.Mkdir(v.path(stamp), 0o755))
+	must(t, os.Mkdir(v.path(stamp), 0o700))
 	for key, value := range keys {
-		must(t, os.WriteFile(v.path(stamp, key), []byte(value), 0o644))
+		must(t, os.WriteFile(v.path(stamp, key), []byte(value), 0o600))
 	}
 	must(t, os.Symlink(stamp, v.path("..data_tmp")))
 	old, _ := os.Readlink(v.path("..data")) // There is none before the first swap.

@@ -145,5 +145,5 @@ func checkRegular(name string, info fs.FileInfo) error {
 
 // openNow opens a file for reading without waiting for anybody, as the opening of a named pipe would.
 func openNow(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // The user says which directory is read.
 }

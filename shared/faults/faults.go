@@ -8,6 +8,7 @@
 package faults
 
 import (
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync/atomic"
@@ -35,7 +36,7 @@ type Injector struct {
 	delays    bool
 	delayMin  time.Duration
 	delayUnit time.Duration
-	steps     uint64 // how many delays there are to choose from
+	steps     int64 // how many delays there are to choose from
 	errors    bool
 }
 
@@ -47,7 +48,7 @@ func New(o Options) *Injector {
 		delays:    o.RandomDelay,
 		delayMin:  least,
 		delayUnit: unit,
-		steps:     uint64(span/unit) + 1,
+		steps:     min(int64(span/unit), math.MaxInt64-1) + 1,
 		errors:    o.RandomError,
 	}
 }
@@ -66,7 +67,8 @@ func (i *Injector) Delay() time.Duration {
 	if !i.delays {
 		return 0
 	}
-	return i.delayMin + time.Duration(rand.Uint64N(i.steps))*i.delayUnit
+	step := rand.Int64N(i.steps) //nolint:gosec // Chance is wanted here, not secrecy.
+	return i.delayMin + time.Duration(step)*i.delayUnit
 }
 
 // Status returns the HTTP status with which a request fails: 500, 400 or 409, each for one request in nine. It returns
@@ -75,7 +77,7 @@ func (i *Injector) Status() int {
 	if !i.errors {
 		return 0
 	}
-	switch rand.IntN(9) {
+	switch rand.IntN(9) { //nolint:gosec // As in Delay.
 	case 0:
 		return http.StatusInternalServerError
 	case 1:

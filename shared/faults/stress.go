@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -33,22 +34,22 @@ type StressOptions struct {
 // with a line in log that says how much would fit. The rest is filled in the background, so StartStress returns at
 // once.
 func StartStress(o StressOptions, log *logrus.Logger) (stop func()) {
-	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
 	for range startableLoops(o.CPU, log) {
-		workers.Go(func() { burn(done) })
+		workers.Go(func() { burn(ctx) })
 	}
 	if size, err := holdable(o.MemoryMB); err != nil {
 		log.WithError(err).Error("stress memory refused")
 	} else if size > 0 {
 		workers.Go(func() {
-			if err := hold(size, done); err != nil {
+			if err := hold(ctx, size); err != nil {
 				log.WithError(err).Error("stress memory refused")
 			}
 		})
 	}
 	return sync.OnceFunc(func() {
-		close(done)
+		cancel()
 		workers.Wait()
 	})
 }
@@ -62,14 +63,9 @@ func startableLoops(asked int, log *logrus.Logger) int {
 	return min(max(asked, 0), most)
 }
 
-// burn keeps a CPU busy until done is closed.
-func burn(done <-chan struct{}) {
-	for {
-		select {
-		case <-done:
-			return
-		default:
-		}
+// burn keeps a CPU busy until ctx is done.
+func burn(ctx context.Context) {
+	for ctx.Err() == nil {
 	}
 }
 
@@ -85,21 +81,16 @@ func holdable(asked int) (size int, err error) {
 	return asked * megabyte, nil
 }
 
-// hold takes size bytes of memory, writes to each page, so that it is really there, and keeps it until done is closed.
-func hold(size int, done <-chan struct{}) error {
+// hold takes size bytes of memory, writes to each page, so that it is really there, and keeps it until ctx is done.
+func hold(ctx context.Context, size int) error {
 	memory, release, err := allocate(size)
 	if err != nil {
 		return fmt.Errorf("cannot hold %d MB of memory: %w", size/megabyte, err)
 	}
 	defer release()
-	for i := 0; i < len(memory); i += os.Getpagesize() {
-		select {
-		case <-done:
-			return nil
-		default:
-			memory[i] = 1
-		}
+	for i := 0; i < len(memory) && ctx.Err() == nil; i += os.Getpagesize() {
+		memory[i] = 1
 	}
-	<-done
+	<-ctx.Done()
 	return nil
 }
