@@ -1,0 +1,92 @@
+# podinfo: what people do with it. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+IMAGE    ?= ghcr.io/podinfo-targets/podinfo
+TARGET   ?= k8s
+URL      ?= http://localhost:9898
+FUZZTIME ?= 20s
+
+# grpcnotrace leaves out gRPC's debug pages, and with them html/template: a third of the binary.
+GO_BUILD  := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags=grpcnotrace \
+  -ldflags "-s -w -X github.com/podinfo-targets/podinfo/shared/version.Revision=$(REVISION)"
+GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
+GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: bin/podinfo ## Run podinfo here: in-memory cache, temporary data directory (needs Go and make only)
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	printf '%s\n' \
+	  "podinfo $(VERSION) is starting. Open in a browser:" \
+	  "  http://localhost:9898/            the page" \
+	  "  http://localhost:9898/swagger/    the API, to try out" \
+	  "  http://localhost:9797/metrics     its metrics" \
+	  "gRPC listens on localhost:9999. Press Ctrl-C to stop."; \
+	./bin/podinfo --host=localhost --port=9898 --port-metrics=9797 --grpc-port=9999 \
+	  --cache-server=memory:// --data-path="$$data" --shutdown-delay=0s
+
+.PHONY: build
+build: bin/podinfo bin/podcli ## Build every binary into bin/
+
+.PHONY: bin/podinfo
+bin/podinfo:
+	@$(GO_BUILD) -o $@ ./targets/k8s
+
+.PHONY: bin/podcli
+bin/podcli:
+	@$(GO_BUILD) -o $@ ./podcli
+
+.PHONY: image
+image: ## Build the container image with docker or buildah (TARGET=k8s|knative)
+	@build=$$(command -v docker || command -v buildah) || { echo "make image needs docker or buildah" >&2; exit 1; }; \
+	"$$build" build --build-arg TARGET=$(TARGET) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	  --build-arg BUILD_DATE="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" $(IMAGE_FLAGS) -t $(IMAGE):$(VERSION) .
+
+##@ Develop
+
+.PHONY: test
+test: ## Run every test with the race detector; what the machine lacks is skipped by name
+	@$(GOTESTSUM) --format=pkgname -- -race -shuffle=on ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | \
+	while IFS=: read -r file name; do \
+	  echo "fuzz $$(dirname "$$file") $${name#func }"; \
+	  go test -run='^$$' -fuzz="^$${name#func }$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
+	done
+
+.PHONY: lint
+lint: ## Check formatting, vet and lint
+	@$(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: ## Format the code
+	@$(GOLANGCI) fmt ./...
+
+.PHONY: generate
+generate: ## Make the generated files again (needs protoc)
+	@go generate ./...
+
+.PHONY: bench
+bench: build ## Measure podinfo beside a bare net/http server and write docs/benchmarks.md
+	@go run ./test/bench
+
+.PHONY: conformance
+conformance: ## Run the conformance table against URL
+	@CONFORMANCE_URL=$(URL) go test -count=1 -v -run '^TestURL$$' ./test/conformance
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf bin

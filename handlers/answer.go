@@ -1,0 +1,160 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"strconv"
+
+	"github.com/podinfo-targets/podinfo/shared/cache"
+	"github.com/podinfo-targets/podinfo/shared/store"
+	"github.com/podinfo-targets/podinfo/shared/token"
+)
+
+// Header values that every answer of a kind shares. A slice assigned to a header map costs no allocation, where
+// Header.Set makes one each time; net/http only reads it.
+var (
+	jsonType  = []string{"application/json; charset=utf-8"}
+	rawType   = []string{"application/octet-stream"}
+	nosniff   = []string{"nosniff"}
+	noContent = []string{"default-src 'none'"} // raw bytes are a client's: a browser must not run them
+)
+
+var faultBody = []byte(`{"status":"fault injection enabled"}` + "\n")
+
+// Errors of the requests themselves; the packages that do the work bring their own.
+var (
+	errBodyTooLarge = errors.New("request body too large")
+	errBodyInvalid  = errors.New("invalid request body")
+	errBodySlow     = errors.New("request body not received in time")
+)
+
+// failures maps the kinds of error to the status that the client gets, once for the whole API, and to a message where
+// the failed operation's own would tell less.
+var failures = []struct {
+	kind    error
+	status  int
+	message string
+}{
+	{errBodyTooLarge, http.StatusRequestEntityTooLarge, errBodyTooLarge.Error()},
+	{errBodyInvalid, http.StatusBadRequest, errBodyInvalid.Error()},
+	{errBodySlow, http.StatusRequestTimeout, errBodySlow.Error()},
+	{cache.ErrOffline, http.StatusServiceUnavailable, "cache server is offline"},
+	{cache.ErrUnavailable, http.StatusBadGateway, ""},
+	{cache.ErrTooLarge, http.StatusRequestEntityTooLarge, "value too large for the cache"},
+	{store.ErrInvalidHash, http.StatusBadRequest, "invalid hash"},
+	{store.ErrNotFound, http.StatusNotFound, "file not found"},
+	{store.ErrFull, http.StatusInsufficientStorage, "store is full"},
+	{token.ErrInvalid, http.StatusUnauthorized, ""},
+}
+
+// failure is the body of every error.
+type failure struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// fail answers with what err means to the client; doing names the operation, in the words that the client reads when
+// the kind of error has none of its own. The cause stays in the log.
+func fail(w http.ResponseWriter, doing string, err error) {
+	status, message := http.StatusInternalServerError, doing
+	for _, f := range failures {
+		if !errors.Is(err, f.kind) {
+			continue
+		}
+		status = f.status
+		if f.message != "" {
+			message = f.message
+		}
+		break
+	}
+	if errors.Is(err, errBodyTooLarge) {
+		w.Header().Set("Connection", "close") // What is left of the body would be read as the next request.
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 and RFC 6750 §3
+	}
+	writeError(w, status, message)
+}
+
+// writeError answers with the error object under its own status.
+func writeError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, failure{Code: status, Message: message})
+}
+
+// notImplemented serves the routes of a capability that the platform withholds.
+func notImplemented(reason string) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) { writeError(w, http.StatusNotImplemented, reason) }
+}
+
+// writeJSON answers with v, indented by two spaces and with HTML's characters escaped.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil { // Only a programming error gets here: every answer is made of strings and numbers.
+		panic(err)
+	}
+	sendJSON(w, status, body)
+}
+
+// sendJSON answers with a body that is JSON already.
+func sendJSON(w http.ResponseWriter, status int, body []byte) {
+	setJSON(w)
+	send(w, status, body)
+}
+
+func setJSON(w http.ResponseWriter) {
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["X-Content-Type-Options"] = nosniff
+}
+
+// sendRaw answers with a client's own bytes, labelled so that no browser takes them for a page.
+func sendRaw(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = rawType
+	h["X-Content-Type-Options"] = nosniff
+	h["Content-Security-Policy"] = noContent
+	send(w, status, body)
+}
+
+// serverBuffer is the size up to which net/http counts a body by itself (its write buffer), so that the header need
+// not be set.
+const serverBuffer = 2048
+
+func send(w http.ResponseWriter, status int, body []byte) {
+	if len(body) > serverBuffer {
+		w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
+	if status != http.StatusOK {
+		w.WriteHeader(status)
+	}
+	_, _ = w.Write(body) // The client is gone when this fails; there is nobody to tell.
+}
+
+// readBody reads the request's body into buf, up to the limit, and tells a client's errors from a slow client.
+func (a *API) readBody(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer) error {
+	limit := a.deps.MaxBody
+	if r.ContentLength > limit {
+		return errBodyTooLarge
+	}
+	if r.ContentLength == 0 {
+		return nil
+	}
+	if r.ContentLength > 0 {
+		buf.Grow(int(min(r.ContentLength, firstGrowth)) + bytes.MinRead) // MinRead: ReadFrom would grow for the EOF
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooLarge):
+		return errBodyTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errBodySlow
+	default:
+		return errBodyInvalid
+	}
+}

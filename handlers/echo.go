@@ -1,0 +1,20 @@
+package handlers
+
+import "net/http"
+
+// echo answers /echo and /api/echo, and all paths below them, with the request's own body; or, when backends are
+// configured, with what each of them answered to that body.
+func (a *API) echo(w http.ResponseWriter, r *http.Request) {
+	buf := borrowBuffer()
+	defer returnBuffer(buf)
+	if err := a.readBody(w, r, buf); err != nil {
+		fail(w, "reading the request body failed", err)
+		return
+	}
+	w.Header()["X-Color"] = a.fixed.color
+	if a.deps.Backends.Len() == 0 {
+		sendRaw(w, http.StatusAccepted, buf.Bytes())
+		return
+	}
+	writeJSON(w, http.StatusOK, a.deps.Backends.Call(r.Context(), r.Header, buf.Bytes()))
+}

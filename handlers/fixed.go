@@ -1,0 +1,74 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"runtime"
+	"strconv"
+
+	"github.com/podinfo-targets/podinfo/shared/info"
+)
+
+// fixedAnswers are the bodies that never change while the process lives, rendered once.
+type fixedAnswers struct {
+	version, ok                   []byte
+	faultsEnabled, faultsDisabled []byte
+	info                          infoAnswer
+	color                         []string      // the X-Color header of /echo
+	headers                       []headerField // what podinfo adds to a request that it hands on
+}
+
+func newFixedAnswers(id info.Identity) fixedAnswers {
+	return fixedAnswers{
+		version: mustJSON(struct {
+			Commit  string `json:"commit"`
+			Version string `json:"version"`
+		}{id.Revision, id.Version}),
+		ok:             mustJSON(map[string]string{"status": "OK"}),
+		faultsEnabled:  mustJSON(map[string]string{"fault_injection": "enabled"}),
+		faultsDisabled: mustJSON(map[string]string{"fault_injection": "disabled"}),
+		info:           newInfoAnswer(id),
+		color:          []string{id.Color},
+		headers: []headerField{
+			{"X-Api-Revision", []string{id.Revision}}, {"X-Api-Version", []string{id.Version}},
+		},
+	}
+}
+
+func mustJSON(v any) []byte {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil { // The values are strings: this cannot happen.
+		panic(err)
+	}
+	return body
+}
+
+// infoAnswer is /api/info with a gap for the one value that changes, the number of goroutines.
+type infoAnswer struct{ before, after []byte }
+
+// gap marks the place while the answer is made; num_goroutine is the last field but one, and num_cpu holds digits.
+const gap = "<goroutines>"
+
+func newInfoAnswer(id info.Identity) infoAnswer {
+	snapshot := id.Snapshot()
+	snapshot.NumGoroutine = gap
+	marker := mustJSON(gap)
+	marker = marker[1 : len(marker)-1]
+	body := mustJSON(snapshot)
+	at := bytes.LastIndex(body, marker)
+	return infoAnswer{before: body[:at], after: body[at+len(marker):]}
+}
+
+func (i infoAnswer) render(buf *bytes.Buffer) {
+	buf.Write(i.before)
+	buf.Write(strconv.AppendInt(buf.AvailableBuffer(), int64(runtime.NumGoroutine()), 10))
+	buf.Write(i.after)
+}
+
+// faults is the state of the fault injection switch.
+func (f fixedAnswers) faults(on bool) []byte {
+	if on {
+		return f.faultsEnabled
+	}
+	return f.faultsDisabled
+}

@@ -1,0 +1,103 @@
+package handlers
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gorilla/mux"
+)
+
+// longest is the longest wait, in seconds, that a time.Duration can hold.
+const longest = int64(math.MaxInt64 / time.Second)
+
+// status answers /status/{code} with that status. 1xx are no answers but announcements of one, and net/http takes
+// nothing of more than three digits.
+func (a *API) status(w http.ResponseWriter, r *http.Request) {
+	code, ok := wholeNumber(mux.Vars(r)["code"], 999)
+	if !ok || code < http.StatusOK {
+		writeError(w, http.StatusBadRequest, "status must be a number from 200 to 999")
+		return
+	}
+	writeJSON(w, int(code), map[string]int64{"status": code})
+}
+
+// delay answers GET /delay/{wait} after that many seconds, or never if the client leaves first.
+func (a *API) delay(w http.ResponseWriter, r *http.Request) {
+	seconds, ok := a.hold(w, r)
+	if !ok || !wait(r.Context(), time.Duration(seconds)*time.Second) {
+		return
+	}
+	sendJSON(w, http.StatusOK, delayBody(seconds))
+}
+
+// chunked answers /chunked/{wait}: the head at once, and one chunk after that many seconds. Without a number it picks
+// one from ten seconds up to the server's timeout.
+func (a *API) chunked(w http.ResponseWriter, r *http.Request) {
+	seconds, ok := a.hold(w, r)
+	if !ok {
+		return
+	}
+	setJSON(w)
+	w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(w).Flush() // Where nothing can be streamed the answer comes whole, at the end.
+	if !wait(r.Context(), time.Duration(seconds)*time.Second) {
+		return
+	}
+	_, _ = w.Write(delayBody(seconds))
+}
+
+// hold reads how many seconds the route is to wait and moves the connection's deadlines past them, so that the answer
+// is not cut by the server's own timeout. It answers 400 itself when the number is absurd.
+func (a *API) hold(w http.ResponseWriter, r *http.Request) (seconds int64, ok bool) {
+	seconds = a.randomWait()
+	if digits, given := mux.Vars(r)["wait"]; given {
+		if seconds, ok = wholeNumber(digits, longest); !ok {
+			writeError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
+			return 0, false
+		}
+	}
+	a.extendDeadlines(w, time.Duration(seconds)*time.Second)
+	return seconds, true
+}
+
+// randomWait is a whole number of seconds from ten up to, and without, the server's timeout.
+func (a *API) randomWait() int64 {
+	const least = 10
+	span := int64(a.deps.ServerTimeout/time.Second) - least
+	return least + rand.Int64N(max(span, 1))
+}
+
+// extendDeadlines gives this request d on top of the server's timeout. The read deadline matters too: net/http reads
+// on behind a running handler to notice that the client left, and takes a timeout there for just that.
+func (a *API) extendDeadlines(w http.ResponseWriter, d time.Duration) {
+	deadline := time.Time{} // none: the wait is longer than a deadline can say, or the server has no timeout
+	if grace := a.deps.ServerTimeout; grace > 0 && d < math.MaxInt64-grace {
+		deadline = time.Now().Add(d + grace)
+	}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(deadline) // A platform without deadlines of its own needs none moved.
+	_ = c.SetWriteDeadline(deadline)
+}
+
+// wait lets d pass and reports true, or reports false at once when the request ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func delayBody(seconds int64) []byte {
+	return append(strconv.AppendInt([]byte("{\n  \"delay\": "), seconds, 10), "\n}"...)
+}

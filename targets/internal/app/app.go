@@ -1,0 +1,211 @@
+// Package app assembles podinfo: from the configuration it makes the dependencies, from those the API, and it closes
+// them in order. What differs between platforms is passed in as Options; the rest is the same everywhere.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/handlers"
+	"github.com/podinfo-targets/podinfo/handlers/ui"
+	"github.com/podinfo-targets/podinfo/shared/backend"
+	"github.com/podinfo-targets/podinfo/shared/cache"
+	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/shared/configs"
+	"github.com/podinfo-targets/podinfo/shared/env"
+	"github.com/podinfo-targets/podinfo/shared/faults"
+	"github.com/podinfo-targets/podinfo/shared/health"
+	"github.com/podinfo-targets/podinfo/shared/info"
+	"github.com/podinfo-targets/podinfo/shared/logging"
+	"github.com/podinfo-targets/podinfo/shared/store"
+	"github.com/podinfo-targets/podinfo/shared/telemetry"
+	"github.com/podinfo-targets/podinfo/shared/token"
+	"github.com/podinfo-targets/podinfo/shared/version"
+)
+
+// Options is what a target brings.
+type Options struct {
+	Environ []string       // the process's environment, NAME=value
+	Stderr  io.Writer      // where the log goes
+	Exit    func(code int) // ends the process
+	// Exporters says where traces, metrics and logs are sent. It is asked only when tracing is on.
+	Exporters func() (telemetry.Exporters, error)
+	Withheld  map[handlers.Capability]string
+}
+
+// App is an assembled podinfo. Its parts are there for the target to serve; Close releases them.
+type App struct {
+	Config    *config.Config
+	Identity  info.Identity
+	Log       *logrus.Logger
+	Metrics   *telemetry.Metrics
+	Providers *telemetry.Providers // nil when tracing is off
+	Health    *health.State
+	Tokens    *token.Issuer
+	Environ   func() []string // masked
+	API       *handlers.API
+
+	closers []func(context.Context) // in the order of opening
+}
+
+// New assembles podinfo. It fails only where going on would be wrong; what can be mended while the process runs, such
+// as a cache that is not reachable, is logged.
+func New(cfg *config.Config, o Options) (*App, error) {
+	a := &App{
+		Config: cfg,
+		Identity: info.Identity{
+			Hostname: cfg.Hostname, Version: version.Version, Revision: version.Revision,
+			Color: cfg.UIColor, Logo: cfg.UILogo, Message: cfg.UIMessage,
+		},
+		Log:     logging.New(o.Stderr, cfg.Level),
+		Metrics: telemetry.NewMetrics(),
+		Health:  health.New(!cfg.Unhealthy, !cfg.Unready),
+		Tokens:  token.NewIssuer(cfg.JWTSecret),
+		Environ: func() []string { return env.List(o.Environ, cfg.EnvShowSecrets) },
+	}
+	if cfg.JWTSecret == config.DefaultJWTSecret {
+		a.Log.Warn("tokens are signed with the well-known default secret; set PODINFO_JWT_SECRET to one of your own")
+	}
+	if err := a.startTelemetry(o.Exporters); err != nil {
+		return nil, err
+	}
+	a.startStress()
+	a.API = handlers.New(a.deps(o))
+	return a, nil
+}
+
+// Close releases everything in the reverse order of opening, telemetry last, so that what the others have to tell
+// still gets out. It ends with ctx at the latest.
+func (a *App) Close(ctx context.Context) {
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		a.closers[i](ctx)
+	}
+}
+
+func (a *App) onClose(f func(context.Context)) { a.closers = append(a.closers, f) }
+
+func (a *App) startTelemetry(makeExporters func() (telemetry.Exporters, error)) error {
+	if a.Config.OTelServiceName == "" {
+		return nil
+	}
+	exporters, err := makeExporters()
+	if err != nil {
+		return fmt.Errorf("cannot export telemetry: %w", err)
+	}
+	providers, err := telemetry.Start(context.Background(), telemetry.Options{
+		ServiceName: a.Config.OTelServiceName, ServiceVersion: version.Version,
+		Exporters: exporters, Metrics: a.Metrics, Log: a.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("cannot start OpenTelemetry: %w", err)
+	}
+	a.Providers = providers
+	a.onClose(func(ctx context.Context) {
+		if err := providers.Shutdown(ctx); err != nil {
+			a.Log.WithError(err).Warn("telemetry not flushed")
+		}
+	})
+	return nil
+}
+
+func (a *App) startStress() {
+	if a.Config.StressCPU == 0 && a.Config.StressMemory == 0 {
+		return
+	}
+	stop := faults.StartStress(faults.StressOptions{CPU: a.Config.StressCPU, MemoryMB: a.Config.StressMemory}, a.Log)
+	a.onClose(func(context.Context) { stop() })
+}
+
+func (a *App) deps(o Options) handlers.Deps {
+	cfg := a.Config
+	return handlers.Deps{
+		Identity:      a.Identity,
+		Prefix:        cfg.Prefix,
+		MaxBody:       cfg.MaxBodySize,
+		ServerTimeout: cfg.HTTPServerTimeout,
+		LogRequests:   cfg.LogRequests,
+		Environ:       a.Environ,
+		Configs:       a.openConfigs(),
+		Exit:          o.Exit,
+		Log:           a.Log,
+		Metrics:       a.Metrics,
+		Providers:     a.Providers,
+		Health:        a.Health,
+		Faults:        a.newFaults(),
+		Cache:         a.openCache(),
+		Store:         store.Open(cfg.DataPath, cfg.StoreMaxSize),
+		Tokens:        a.Tokens,
+		Backends:      a.newBackends(),
+		UI:            a.openUI(),
+		Withheld:      o.Withheld,
+	}
+}
+
+// openConfigs watches the directory of mounted configuration. One that is not there leaves /configs empty.
+func (a *App) openConfigs() func() map[string]string {
+	none := func() map[string]string { return map[string]string{} }
+	if a.Config.ConfigPath == "" {
+		return none
+	}
+	watcher, err := configs.Open(a.Config.ConfigPath, a.Log)
+	if err != nil {
+		a.Log.WithError(err).Warn("--config-path is not watched; /configs stays empty")
+		return none
+	}
+	a.onClose(func(context.Context) { _ = watcher.Close() })
+	return watcher.All
+}
+
+// openCache opens the cache and keeps this instance's own key in it fresh.
+func (a *App) openCache() cache.Cache {
+	c, err := cache.Open(a.Config.CacheServer, a.cacheOptions())
+	if err != nil {
+		a.Log.WithError(err).Warn("cache server is offline")
+		return c
+	}
+	a.onClose(func(context.Context) { _ = c.Close() })
+	if a.Config.CacheServer == "" {
+		return c
+	}
+	heartbeat := cache.StartHeartbeat(c, cache.HeartbeatOptions{
+		Key: a.Config.Hostname, Value: version.Version, Server: a.Config.CacheServer, Log: a.Log,
+	})
+	a.onClose(func(context.Context) { heartbeat.Close() })
+	return c
+}
+
+// cacheOptions traces the cache's commands only when tracing is on, for even spans that go nowhere cost something.
+func (a *App) cacheOptions() cache.Options {
+	if a.Providers == nil {
+		return cache.Options{}
+	}
+	return cache.Options{TracerProvider: a.Providers.TracerProvider()}
+}
+
+func (a *App) newBackends() *backend.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	a.onClose(func(context.Context) { transport.CloseIdleConnections() })
+	return backend.New(backend.Options{
+		URLs: a.Config.BackendURLs, Timeout: a.Config.HTTPClientTimeout, Transport: a.Providers.Transport(transport),
+		Version: version.Version, Revision: version.Revision, Log: a.Log,
+	})
+}
+
+func (a *App) newFaults() *faults.Injector {
+	return faults.New(faults.Options{
+		RandomDelay: a.Config.RandomDelay, DelayUnit: a.Config.RandomDelayUnit,
+		DelayMin: a.Config.RandomDelayMin, DelayMax: a.Config.RandomDelayMax, RandomError: a.Config.RandomError,
+	})
+}
+
+// openUI opens the web page: the embedded one, unless the user named a directory of their own.
+func (a *App) openUI() *ui.UI {
+	if !a.Config.UIPathSet {
+		return ui.Open("")
+	}
+	return ui.Open(a.Config.UIPath)
+}

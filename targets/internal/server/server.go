@@ -1,0 +1,161 @@
+// Package server owns the listeners of a long-running target: HTTP, HTTPS, metrics and gRPC. It opens them all or
+// none, serves until told to stop, and stops without losing a request that it accepted.
+//
+// The stop follows the life of a Kubernetes pod
+// (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination): on the first signal the probes
+// turn and every reply announces the end of its connection, while traffic still arrives, for as long as the cluster
+// may need to learn of it. Then the listeners close, and what is in flight gets the whole shutdown timeout.
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/shared/health"
+)
+
+// API is what the HTTP and HTTPS listeners serve.
+type API interface {
+	http.Handler
+	// Shutdown ends the connections that outlive their request and returns how many it had to cut when ctx ended.
+	Shutdown(ctx context.Context) int
+}
+
+// GRPC is what the gRPC listener serves.
+type GRPC interface {
+	Serve(net.Listener) error
+	// Drain tells health checkers and watchers that the server leaves.
+	Drain()
+	// Shutdown waits for the calls in flight until ctx ends, cuts what is left, and says in an error what that was.
+	Shutdown(ctx context.Context) error
+}
+
+// Options says what is served where. A port of 0 means that its listener is off.
+type Options struct {
+	Host                                    string
+	Port, SecurePort, MetricsPort, GRPCPort int
+	CertPath                                string        // the directory of tls.crt and tls.key
+	H2C                                     bool          // HTTP/2 without TLS on Port
+	Timeout                                 time.Duration // for reading a request and for writing its answer
+	MaxBody                                 int64         // bytes; bounds the request that an h2c upgrade holds in memory
+	ShutdownDelay                           time.Duration // of serving on after the first signal
+	ShutdownTimeout                         time.Duration // for what is in flight when the listeners close
+	API                                     API
+	GRPC                                    GRPC // needed with GRPCPort
+	Metrics                                 http.Handler
+	Health                                  *health.State
+	Log                                     *logrus.Logger
+	// Close releases what the API works with, telemetry last, once nothing is served any more.
+	Close func(context.Context)
+}
+
+// Server is a set of open listeners. Open makes one, Run serves and ends it.
+type Server struct {
+	o         Options
+	tracker   *tracker
+	http      []*httpListener // the API's
+	metrics   *httpListener   // nil = off
+	grpc      net.Listener    // nil = off
+	failed    chan error
+	serving   sync.WaitGroup
+	listeners []net.Listener
+}
+
+// Open binds every listener. If one cannot be bound it closes the others and returns an error that names the address.
+func Open(o Options) (*Server, error) {
+	s := &Server{o: o, tracker: &tracker{next: o.API, health: o.Health}, failed: make(chan error, 4)}
+	if err := s.open(); err != nil {
+		s.closeListeners()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open() error {
+	plain, err := s.openHTTP("HTTP", s.o.Port, s.plainHandler())
+	if err != nil {
+		return err
+	}
+	if plain != nil {
+		plain.server.Protocols = protocols(s.o.H2C)
+		s.http = append(s.http, plain)
+	}
+	if err := s.openHTTPS(); err != nil {
+		return err
+	}
+	if s.metrics, err = s.openHTTP("Metrics", s.o.MetricsPort, metricsHandler(s.o.Metrics)); err != nil {
+		return err
+	}
+	s.grpc, err = s.listen(s.o.GRPCPort)
+	return err
+}
+
+func (s *Server) openHTTPS() error {
+	if s.o.SecurePort == 0 {
+		return nil
+	}
+	certificate, err := loadCertificate(s.o.CertPath, s.o.Log)
+	if err != nil {
+		return err
+	}
+	secure, err := s.openHTTP("HTTPS", s.o.SecurePort, s.tracker)
+	if err != nil {
+		return err
+	}
+	secure.server.TLSConfig = certificate.config()
+	s.http = append(s.http, secure)
+	return nil
+}
+
+// Run serves until a signal arrives and then stops gracefully, exit code 0; a listener that fails, or a second signal,
+// ends it with 1 at once.
+func (s *Server) Run(signals <-chan os.Signal) (code int) {
+	s.serve()
+	select {
+	case err := <-s.failed:
+		s.o.Log.WithError(err).Log(logrus.FatalLevel, "server crashed")
+		return 1
+	case <-signals:
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.stop()
+	}()
+	select {
+	case <-stopped:
+		return 0
+	case <-signals:
+		s.o.Log.Warn("second signal: leaving at once")
+		return 1
+	}
+}
+
+// serve starts one goroutine a listener. stop ends them all and waits for them.
+func (s *Server) serve() {
+	for _, l := range s.http {
+		s.serving.Go(func() { s.report(l.serve(s.o.Log)) })
+	}
+	if s.metrics != nil {
+		s.serving.Go(func() { s.report(s.metrics.serve(s.o.Log)) })
+	}
+	if s.grpc != nil {
+		s.o.Log.WithField("addr", s.grpc.Addr().String()).Info("Starting GRPC Server.")
+		s.serving.Go(func() { s.report(s.o.GRPC.Serve(s.grpc)) })
+	}
+}
+
+// report passes a listener's failure on. One that was closed on purpose has none.
+func (s *Server) report(err error) {
+	if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	s.failed <- err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// The bounds of the figures that are not requests.
+const (
+	mustAllocs = 19.0
+	mustStart  = 1.8
+	mustRSS    = 18e6
+	mustSize   = 22e6
+)
+
+// report is docs/benchmarks.md.
+func report(s settings, m *measurements) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Benchmarks\n\n")
+	fmt.Fprintf(&b, "Written by `make bench`; run it to measure your own machine. podinfo (level info, Prometheus on, tracing off)\n"+
+		"runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the load of %d\n"+
+		"keep-alive connections to another; they take turns of %s over %d rounds. Ratios are podinfo over bare: median\n"+
+		"(minimum–maximum). CPU time is user and system time of the server's process.\n\n", s.clients, s.duration, s.rounds)
+	fmt.Fprintf(&b, "Measured on %s, %d cores, %s %s/%s.\n\n", cpuModel(), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+
+	fmt.Fprintf(&b, "## Requests\n\n")
+	fmt.Fprintf(&b, "| request | CPU per request vs bare | must | holds | µs (bare) | requests/s vs bare | requests/s |\n")
+	fmt.Fprintf(&b, "|---|---|---|---|---|---|---|\n")
+	for _, r := range m.rows {
+		fmt.Fprintf(&b, "| %s | %s | ≤ %.2f | %s | %.1f (%.1f) | %s | %.0f |\n", r.name, spread(r.cpu), r.must,
+			verdict(r.cpu.median(), r.must), r.microseconds, r.bare, spread(r.rate), r.requestsPerSecond)
+	}
+
+	fmt.Fprintf(&b, "\n## Footprint\n\n| figure | podinfo | bare | must | holds |\n|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| allocations per request, GET /version | %.1f | %.1f | ≤ %.0f | %s |\n",
+		m.allocs, m.bareAllocs, mustAllocs, verdict(m.allocs, mustAllocs))
+	fmt.Fprintf(&b, "| cold start, exec to first 200, %d runs | %.1f ms, ratio %s | %.1f ms | ≤ %.1f x bare | %s |\n",
+		s.starts, quantile(m.start, 0.5), spread(m.startRatios), quantile(m.bareStart, 0.5), mustStart,
+		verdict(m.startRatios.median(), mustStart))
+	fmt.Fprintf(&b, "| idle memory (RSS) | %.1f MB | %.1f MB | ≤ %.0f MB | %s |\n",
+		float64(m.rss)/1e6, float64(m.bareRSS)/1e6, mustRSS/1e6, verdict(float64(m.rss), mustRSS))
+	fmt.Fprintf(&b, "| bin/podinfo, stripped | %.1f MB | | ≤ %.0f MB | %s |\n",
+		float64(m.podinfoSize)/1e6, mustSize/1e6, verdict(float64(m.podinfoSize), mustSize))
+	fmt.Fprintf(&b, "| bin/podcli, stripped | %.1f MB | | | |\n", float64(m.podcliSize)/1e6)
+	return b.Bytes()
+}
+
+// spread writes ratios as median (minimum–maximum).
+func spread(r ratios) string {
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", r.median(), slices.Min(r), slices.Max(r))
+}
+
+// cpuModel is the processor's name, as Linux tells it.
+func cpuModel() string {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "an unknown processor"
+	}
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return "an unknown processor"
+}

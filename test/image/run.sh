@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Builds both images of the Dockerfile with buildah and runs them with podman: as user 65532, without capabilities, with
+# a read-only root. Needs root, buildah, podman, runc, busybox-static, curl and a filled Go module cache; no network.
+#
+# The base images are not pulled: stand-ins under the names that the Dockerfile uses are made on the spot, the toolchain
+# one from this machine's Go.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+export STORAGE_DRIVER=vfs
+work=$(mktemp -d)
+store=(--root "$work/storage" --runroot "$work/run")
+image=ghcr.io/podinfo-targets/podinfo
+version=$(sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go)
+revision=$(git rev-parse HEAD)
+port=19898
+names=()
+
+cleanup() {
+  for name in "${names[@]}"; do run_podman rm --force --time 5 "$name" >/dev/null 2>&1 || true; done
+  buildah "${store[@]}" rm --all >/dev/null 2>&1 || true
+  umount -R "$work/storage" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+fail() { echo "FAIL: $*" >&2; exit 1; }
+pass() { echo "ok: $*"; }
+run_podman() { podman --cgroup-manager cgroupfs --runtime runc "${store[@]}" "$@"; }
+arg() { sed -n "s/^ARG $1=//p" Dockerfile; }
+
+# base NAME [FILE...]: an image of busybox and the given files of this machine, with the libraries they need.
+base() {
+  local name=$1 root file; shift
+  root=$(mktemp -d -p "$work")
+  mkdir -p "$root/bin" "$root/etc/ssl/certs" "$root/tmp"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for applet in $("$root/bin/busybox" --list); do ln -sf busybox "$root/bin/$applet"; done
+  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  for file in "$@"; do
+    cp --parents -L "$file" $(ldd "$file" | grep -o '/[^ ]*') "$root"
+  done
+  local container; container=$(buildah "${store[@]}" from scratch)
+  buildah "${store[@]}" copy -q "$container" "$root" / >/dev/null
+  buildah "${store[@]}" config --env PATH=/usr/local/go/bin:/usr/bin:/bin --env GOTOOLCHAIN=local "$container"
+  buildah "${store[@]}" commit -q "$container" "$name" >/dev/null
+}
+
+# build NAME [ARG...]: the Dockerfile, with this machine's toolchain, modules and build cache mounted.
+build() {
+  local name=$1; shift
+  buildah "${store[@]}" build --isolation chroot --network host --pull-never --quiet \
+    --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/root/go/pkg/mod" \
+    --volume "$(go env GOCACHE):/root/.cache/go-build" --env GOPROXY=off --env GOFLAGS= \
+    --build-arg VERSION="$version" --build-arg REVISION="$revision" \
+    --build-arg BUILD_DATE="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -t "$name" "$@" . >/dev/null
+}
+
+# start NAME IMAGE [ARG...]: run an image on the machine's own network, hardened as a pod would be.
+start() {
+  local name=$1; shift
+  names+=("$name")
+  run_podman run --detach --name "$name" --read-only --read-only-tmpfs=false --cap-drop all \
+    --security-opt no-new-privileges --network host --ulimit nofile=1024:1024 --ulimit nproc=512:512 "$@" >/dev/null
+  for _ in $(seq 100); do
+    curl -fsS --max-time 1 "http://127.0.0.1:$port/healthz" >/dev/null 2>&1 && return
+    sleep 0.1
+  done
+  run_podman logs "$name" >&2
+  fail "$name does not answer"
+}
+
+base "$(arg GO_IMAGE)"
+base "$(arg DEBUG_IMAGE)" "$(command -v curl)"
+
+build "$image:$version" --target final
+pass "the Dockerfile builds $image:$version"
+user=$(run_podman image inspect --format '{{.Config.User}}' "$image:$version")
+[ "$user" = 65532:65532 ] || fail "the image's user is $user, not 65532:65532"
+label=$(run_podman image inspect --format '{{index .Labels "org.opencontainers.image.revision"}}' "$image:$version")
+[ "$label" = "$revision" ] || fail "the label names revision $label, not $revision"
+run_podman image inspect --format '{{.Size}}' "$image:$version" | awk '{ printf "ok: the image holds %.1f MB\n", $1 / 1e6 }'
+
+start podinfo "$image:$version" ./podinfo --host=127.0.0.1 --port=$port --cache-server=memory:// --data-path=/data
+curl -fsS "http://127.0.0.1:$port/version" | grep -q "\"$revision\"" || fail "/version does not name the revision"
+curl -fsS -d hello "http://127.0.0.1:$port/echo" | grep -qx hello || fail "/echo does not echo"
+curl -sS -o /dev/null -w '%{http_code}' -d hello "http://127.0.0.1:$port/store" | grep -qx 500 ||
+  fail "/store on a read-only root must answer 500"
+curl -fsS -A Mozilla "http://127.0.0.1:$port/" | grep -qi '<html' || fail "the page is not served"
+pass "podinfo serves as user 65532 with a read-only root and no capabilities"
+run_podman exec podinfo podcli check http "127.0.0.1:$port/readyz" --retry 1 >/dev/null 2>&1 || fail "podcli does not run"
+pass "podcli answers an exec probe"
+pid=$(run_podman inspect --format '{{.State.Pid}}' podinfo)
+[ "$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")" = 65532 ] || fail "the process does not run as 65532"
+run_podman stop --time 10 podinfo >/dev/null
+[ "$(run_podman inspect --format '{{.State.ExitCode}}' podinfo)" = 0 ] || fail "SIGTERM did not end it with 0"
+pass "SIGTERM ends it with 0"
+
+mkdir "$work/data" && chown 65532:65532 "$work/data"
+start writable --volume "$work/data:/data" "$image:$version" ./podinfo --host=127.0.0.1 --port=$port
+curl -fsS -d hello "http://127.0.0.1:$port/store" | grep -q aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d ||
+  fail "/store does not keep a file on a mounted volume"
+run_podman stop --time 10 writable >/dev/null
+pass "/store writes to a mounted volume"
+
+build "$image:$version-debug" --target debug
+start debug "$image:$version-debug" ./podinfo --host=127.0.0.1 --port=$port
+run_podman exec debug sh -c "curl -fsS http://127.0.0.1:$port/version" | grep -q "\"$revision\"" ||
+  fail "the debug image has no shell and curl"
+run_podman stop --time 10 debug >/dev/null
+pass "the debug image has a shell and curl"
+echo "8 passed, 0 failed"
