@@ -11,6 +11,7 @@
 package backend
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -99,12 +100,12 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // request that continue a trace are sent along, and no others. When ctx ends, the calls do. Once Call has returned,
 // body is the caller's again: nothing reads it any more.
 func (c *Client) Call(ctx context.Context, header http.Header, body []byte) []string {
-	p := &payload{data: body}
-	defer p.revoke()
+	// A copy, because a transport may go on sending after the call is over, when a backend answers early or ctx ends.
+	body = bytes.Clone(body)
 	outgoing := c.outgoing(header)
 	answers := make([]string, len(c.backends))
 	if len(c.backends) == 1 { // the usual case needs no goroutine
-		answers[0] = c.call(ctx, &c.backends[0], outgoing, p)
+		answers[0] = c.call(ctx, &c.backends[0], outgoing, body)
 		return answers
 	}
 	slots := make(chan struct{}, maxParallel)
@@ -113,7 +114,7 @@ func (c *Client) Call(ctx context.Context, header http.Header, body []byte) []st
 		slots <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			answers[i] = c.call(ctx, &c.backends[i], outgoing, p)
+			answers[i] = c.call(ctx, &c.backends[i], outgoing, body)
 		})
 	}
 	calls.Wait()
@@ -134,8 +135,8 @@ func (c *Client) outgoing(incoming http.Header) http.Header {
 }
 
 // forwarded lists the headers that continue a trace, as http.Header spells them: a request's id, those of Zipkin's B3
-// (https://github.com/openzipkin/b3-propagation) and of OpenTracing. That of W3C trace context is not among them, because
-// it names the span of its sender: the transport sets it when tracing is on.
+// (https://github.com/openzipkin/b3-propagation) and of OpenTracing. That of W3C trace context is not among them,
+// because it names the span of its sender: the transport sets it when tracing is on.
 func forwarded() [7]string {
 	return [...]string{
 		"X-Request-Id",

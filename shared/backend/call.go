@@ -41,11 +41,11 @@ func newServer(raw string) server {
 	return s
 }
 
-// call posts the payload to s and returns the answer's text.
-func (c *Client) call(ctx context.Context, s *server, header http.Header, p *payload) string {
+// call posts payload to s and returns the answer's text.
+func (c *Client) call(ctx context.Context, s *server, header http.Header, payload []byte) string {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	body, status, err := c.post(ctx, s, header, p)
+	body, status, err := c.post(ctx, s, header, payload)
 	if ctx.Err() != nil && err != nil {
 		err = ctx.Err() // whatever it was that noticed it first
 	}
@@ -66,14 +66,11 @@ func (c *Client) call(ctx context.Context, s *server, header http.Header, p *pay
 }
 
 // post returns the body and status of the answer, or only the status when it is that of a failure.
-func (c *Client) post(ctx context.Context, s *server, header http.Header, p *payload) (string, int, error) {
+func (c *Client) post(ctx context.Context, s *server, header http.Header, payload []byte) (string, int, error) {
 	if s.request == nil {
 		return "", 0, errInvalidURL
 	}
-	r := s.request.WithContext(ctx)
-	r.Header = header
-	p.attach(r)
-	response, err := c.http.Do(r)
+	response, err := c.http.Do(s.requestWith(ctx, header, payload))
 	if err != nil {
 		return "", 0, cause(err)
 	}
@@ -84,6 +81,21 @@ func (c *Client) post(ctx context.Context, s *server, header http.Header, p *pay
 	}
 	body, err := readBody(response)
 	return body, response.StatusCode, err
+}
+
+// requestWith returns the request of one call.
+func (s *server) requestWith(ctx context.Context, header http.Header, payload []byte) *http.Request {
+	r := s.request.WithContext(ctx)
+	r.Header = header
+	if len(payload) == 0 {
+		return r // whose body is http.NoBody, and says so with a Content-Length of 0
+	}
+	// The transport knows this kind of body and sends it in one packet with the head.
+	r.Body = io.NopCloser(bytes.NewReader(payload))
+	r.ContentLength = int64(len(payload))
+	// It sends the body again when a connection turns out to be closed before it could be used.
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(payload)), nil }
+	return r
 }
 
 // cause strips an error of the URL that net/http puts before it, options and all.
