@@ -173,3 +173,39 @@ func BenchmarkHandler(b *testing.B) {
 		})
 	}
 }
+
+func TestServerSpanSaysWhatHappened(t *testing.T) {
+	t.Parallel()
+	receiver := otlpreceiver.Start(t)
+	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP())})
+	request := httptest.NewRequest(http.MethodGet, "http://pod.example:9898/cache/a?token=secret", nil)
+	request.Header.Set("User-Agent", "probe/1")
+	p.Handler("/cache/{key}", answer(http.StatusBadGateway)).ServeHTTP(httptest.NewRecorder(), request)
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	span := receiver.Spans()[0]
+	got := otlpreceiver.Attributes(span.GetAttributes())
+	for name, want := range map[string]string{
+		"http.request.method":       "GET",
+		"http.response.status_code": "502",
+		"http.route":                "/cache/{key}",
+		"error.type":                "502",
+		"network.protocol.version":  "1.1",
+		"server.address":            "pod.example",
+		"server.port":               "9898",
+		"url.path":                  "/cache/a",
+		"url.scheme":                "http",
+		"user_agent.original":       "probe/1",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if strings.Contains(span.String(), "secret") {
+		t.Error("the span shows the query, which may hold secrets")
+	}
+	if span.GetStatus().GetCode().String() != "STATUS_CODE_ERROR" {
+		t.Errorf("the span's status is %s, though the server failed", span.GetStatus().GetCode())
+	}
+}
