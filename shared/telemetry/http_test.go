@@ -188,12 +188,12 @@ func TestServerSpanSaysWhatHappened(t *testing.T) {
 	got := otlpreceiver.Attributes(span.GetAttributes())
 	for name, want := range map[string]string{
 		"http.request.method":       "GET",
-		"http.response.status_code": "502",
+		"http.response.status_code": "int_value:502",
 		"http.route":                "/cache/{key}",
 		"error.type":                "502",
 		"network.protocol.version":  "1.1",
 		"server.address":            "pod.example",
-		"server.port":               "9898",
+		"server.port":               "int_value:9898",
 		"url.path":                  "/cache/a",
 		"url.scheme":                "http",
 		"user_agent.original":       "probe/1",
