@@ -24,6 +24,8 @@ var (
 	swaggerUICSS string
 	//go:embed swaggerui/swagger-ui-bundle.js.gz
 	swaggerUIBundle string
+	//go:embed swaggerui/favicon-32x32.png
+	favicon string
 	//go:embed swaggerui/LICENSE
 	licenseText string
 	//go:embed swaggerui/NOTICE
@@ -61,6 +63,8 @@ func SwaggerUI(name string) (Asset, bool) {
 		return compressed(swaggerUICSS, "text/css; charset=utf-8"), true
 	case "swagger-ui-bundle.js":
 		return compressed(swaggerUIBundle, "text/javascript; charset=utf-8"), true
+	case "favicon-32x32.png":
+		return plain(favicon, "image/png"), true
 	case "LICENSE":
 		return plain(licenseText, "text/plain; charset=utf-8"), true
 	case "NOTICE":

@@ -16,7 +16,7 @@ import (
 // names are the files of Swagger UI.
 var names = []string{
 	"index.html", "page.css", "initializer.js", "swagger-ui.css", "swagger-ui-bundle.js",
-	"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt",
+	"favicon-32x32.png", "LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt",
 }
 
 // A client gets the same content whatever encoding it takes, under one tag, and nothing again once it has it.

@@ -10,6 +10,7 @@ window.ui = SwaggerUIBundle({
   dom_id: '#swagger-ui',
   url: new URL('../openapi.json', location.href).href,
   deepLinking: true,
+  defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   validatorUrl: null, // the badge would send the document to another host
 });

@@ -20,5 +20,4 @@ cd package
 for file in swagger-ui.css swagger-ui-bundle.js; do
 	gzip -9 --no-name --stdout "$file" >"$here/$file.gz"
 done
-cp LICENSE NOTICE swagger-ui-bundle.js.LICENSE.txt "$here"
-chmod 644 "$here"/*.gz "$here"/LICENSE "$here"/NOTICE "$here"/*.LICENSE.txt
+install -m 644 favicon-32x32.png LICENSE NOTICE swagger-ui-bundle.js.LICENSE.txt "$here"
