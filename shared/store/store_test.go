@@ -106,91 +106,94 @@ func TestGetInvalidHash(t *testing.T) {
 // TestGetOthers reads names that are hashes but no contents.
 func TestGetOthers(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "file")
-	inside := filepath.Join(dir, "inside")
-	for _, file := range []string{outside, inside} {
-		if err := os.WriteFile(file, []byte(hello), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(outside, []byte(hello), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	file := func(data string) func(string) error {
-		return func(name string) error { return os.WriteFile(name, []byte(data), 0o600) }
+		return func(path string) error { return os.WriteFile(path, []byte(data), 0o600) }
+	}
+	link := func(target string) func(string) error {
+		return func(path string) error { return os.Symlink(target, path) }
 	}
 	tests := map[string]struct {
-		make func(name string) error
-		want error
+		occupy func(path string) error
+		want   error
 	}{
 		"nothing":        {func(string) error { return nil }, store.ErrNotFound},
-		"directory":      {func(name string) error { return os.Mkdir(name, 0o700) }, store.ErrNotFound},
-		"link out of it": {func(name string) error { return os.Symlink(outside, name) }, store.ErrNotFound},
-		"link inside":    {func(name string) error { return os.Symlink("inside", name) }, store.ErrNotFound},
-		"dangling link":  {func(name string) error { return os.Symlink("nowhere", name) }, store.ErrNotFound},
-		"pipe":           {func(name string) error { return syscall.Mkfifo(name, 0o600) }, store.ErrNotFound},
+		"directory":      {func(path string) error { return os.Mkdir(path, 0o700) }, store.ErrNotFound},
+		"link out of it": {link(outside), store.ErrNotFound},
+		"link inside":    {link("inside"), store.ErrNotFound},
+		"dangling link":  {link("nowhere"), store.ErrNotFound},
+		"pipe":           {func(path string) error { return syscall.Mkfifo(path, 0o600) }, store.ErrNotFound},
 		"other content":  {file("Hello"), store.ErrCorrupt},
 		"cut short":      {file("hell"), store.ErrCorrupt},
 		"emptied":        {file(""), store.ErrCorrupt},
 		"grown":          {file(hello + hello), store.ErrCorrupt},
-		"huge": {func(name string) error { // a sparse file, far larger than memory
-			return errors.Join(file("")(name), os.Truncate(name, 1<<40))
+		"huge": {func(path string) error { // a sparse file, far larger than memory
+			return errors.Join(file("")(path), os.Truncate(path, 1<<40))
 		}, store.ErrCorrupt},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(dir, helloHash)
-			if err := test.make(path); err != nil {
+			t.Parallel()
+			dir := t.TempDir()
+			err := errors.Join(file(hello)(filepath.Join(dir, "inside")), test.occupy(filepath.Join(dir, helloHash)))
+			if err != nil {
 				t.Fatal(err)
 			}
-			defer os.Remove(path)
-			s := store.Open(dir, gibibyte)
-			if _, err := s.Get(helloHash); !errors.Is(err, test.want) {
+			if _, err := store.Open(dir, gibibyte).Get(helloHash); !errors.Is(err, test.want) {
 				t.Errorf("Get: %v, want %v", err, test.want)
 			}
 		})
 	}
 }
 
-// TestPutOverOthers stores a content whose name is taken. What is damaged gets mended, links are replaced and never
-// followed, directories stay.
-func TestPutOverOthers(t *testing.T) {
+// TestPutOverDamage stores a content whose file is damaged, which mends it.
+func TestPutOverDamage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	target := filepath.Join(t.TempDir(), "target")
-	path := filepath.Join(dir, helloHash)
-	tests := map[string]func() error{
-		"damaged file": func() error { return os.WriteFile(path, []byte("damaged"), 0o600) },
-		"link": func() error {
-			return errors.Join(os.WriteFile(target, []byte("precious"), 0o600), os.Symlink(target, path))
-		},
+	if err := os.WriteFile(filepath.Join(dir, helloHash), []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	for name, occupy := range tests {
-		t.Run(name, func(t *testing.T) {
-			if err := occupy(); err != nil {
-				t.Fatal(err)
-			}
-			defer os.Remove(path)
-			s := store.Open(dir, gibibyte)
-			put(t, s, hello)
-			if got, err := s.Get(helloHash); err != nil || string(got) != hello {
-				t.Errorf("Get = %q, %v; want %q", got, err, hello)
-			}
-		})
+	s := store.Open(dir, gibibyte)
+	put(t, s, hello)
+	if got, err := s.Get(helloHash); err != nil || string(got) != hello {
+		t.Errorf("Get = %q, %v; want %q", got, err, hello)
+	}
+}
+
+// TestPutOverLink stores a content whose name is a link, which is replaced and not followed.
+func TestPutOverLink(t *testing.T) {
+	t.Parallel()
+	dir, target := t.TempDir(), filepath.Join(t.TempDir(), "target")
+	err := errors.Join(os.WriteFile(target, []byte("precious"), 0o600), os.Symlink(target, filepath.Join(dir, helloHash)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := store.Open(dir, gibibyte)
+	put(t, s, hello)
+	if got, err := s.Get(helloHash); err != nil || string(got) != hello {
+		t.Errorf("Get = %q, %v; want %q", got, err, hello)
 	}
 	if got, err := os.ReadFile(target); err != nil || string(got) != "precious" {
 		t.Errorf("the file behind the link holds %q, %v; want it untouched", got, err)
 	}
+}
 
-	t.Run("directory", func(t *testing.T) {
-		if err := os.Mkdir(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Open(dir, gibibyte).Put([]byte(hello)); err == nil {
-			t.Error("Put over a directory: no error")
-		}
-		if names := list(t, dir); !slices.Equal(names, []string{helloHash}) {
-			t.Errorf("the directory holds %q, want nothing left of the attempt", names)
-		}
-	})
+// TestPutOverDirectory stores a content whose name is a directory, which stays.
+func TestPutOverDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, helloHash), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(dir, gibibyte).Put([]byte(hello)); err == nil {
+		t.Error("Put over a directory: no error")
+	}
+	if names := list(t, dir); !slices.Equal(names, []string{helloHash}) {
+		t.Errorf("the directory holds %q, want nothing left of the attempt", names)
+	}
 }
 
 func TestPutTooLarge(t *testing.T) {
