@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,7 +61,7 @@ func build(pkg string, flags []string) (string, error) {
 	}
 	name := path.Base(pkg) + strings.NewReplacer("/", "_", " ", "_").Replace(strings.Join(flags, ""))
 	dir := filepath.Join(cache, "podinfo-test", path.Dir(pkg))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", err
 	}
 	unlock, err := lock(filepath.Join(dir, name+".lock"))
@@ -72,7 +73,8 @@ func build(pkg string, flags []string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
 	defer cancel()
 	binary := filepath.Join(dir, name)
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-o", binary}, flags...), module+"/"+pkg)...)
+	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{module + "/" + pkg})
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // what to build is the test's to say
 	if !raceDetector {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
@@ -84,7 +86,7 @@ func build(pkg string, flags []string) (string, error) {
 
 // lock keeps the test processes of several packages, which run side by side, from writing one binary at once.
 func lock(file string) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the binary
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +112,8 @@ type Process struct {
 // for it to do anything.
 func Exec(t testing.TB, path string, args, env []string) *Process {
 	t.Helper()
-	p := &Process{cmd: exec.Command(path, args...), exited: make(chan struct{})}
+	cmd := exec.Command(path, args...) //nolint:gosec,noctx // the test says what runs, and its cleanup ends it
+	p := &Process{cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Env = append([]string{}, env...) // never nil: that would pass the test's own environment on
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
@@ -176,8 +179,8 @@ func (p *Process) Wait(t testing.TB, timeout time.Duration) int {
 	return p.code()
 }
 
-// Signalled returns the signal that ended the process, or -1 when it left by itself or still runs.
-func (p *Process) Signalled() syscall.Signal {
+// Signaled returns the signal that ended the process, or -1 when it left by itself or still runs.
+func (p *Process) Signaled() syscall.Signal {
 	if !p.within(0) {
 		return -1
 	}
@@ -232,7 +235,7 @@ func FreePorts(t testing.TB, n int) []string {
 	t.Helper()
 	ports := make([]string, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatalf("looking for a free port: %v", err)
 		}

@@ -1,7 +1,7 @@
 package testkit
 
 import (
-	"net/http"
+	"errors"
 	"os"
 	"strings"
 	"syscall"
@@ -18,7 +18,7 @@ func TestExecKeepsOutputAndExitCode(t *testing.T) {
 	if p.Stdout() != "out\n" || p.Stderr() != "err\n" {
 		t.Errorf("stdout %q, stderr %q", p.Stdout(), p.Stderr())
 	}
-	if sig := p.Signalled(); sig != -1 {
+	if sig := p.Signaled(); sig != -1 {
 		t.Errorf("ended by signal %v, but it left by itself", sig)
 	}
 }
@@ -35,11 +35,11 @@ func TestExecPassesNoEnvironmentOfTheTestOn(t *testing.T) {
 func TestStopReportsTheSignal(t *testing.T) {
 	t.Parallel()
 	p := Exec(t, Need(t, "sleep"), []string{"600"}, nil)
-	if code := p.Stop(t, syscall.SIGTERM); code != -1 || p.Signalled() != syscall.SIGTERM {
-		t.Errorf("exit code %d, signal %v; want -1 and SIGTERM", code, p.Signalled())
+	if code := p.Stop(t, syscall.SIGTERM); code != -1 || p.Signaled() != syscall.SIGTERM {
+		t.Errorf("exit code %d, signal %v; want -1 and SIGTERM", code, p.Signaled())
 	}
-	if err := p.Signal(syscall.SIGTERM); err != os.ErrProcessDone {
-		t.Errorf("signalling an ended process: %v, want os.ErrProcessDone", err)
+	if err := p.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("signaling an ended process: %v, want os.ErrProcessDone", err)
 	}
 }
 
@@ -67,11 +67,9 @@ func TestStartServerTriesAgainWhenAPortIsTaken(t *testing.T) {
 	if p.MetricsURL != "" || p.GRPCAddr != "" || p.SecureURL != "" {
 		t.Errorf("metrics %q, gRPC %q, HTTPS %q: all of them are off", p.MetricsURL, p.GRPCAddr, p.SecureURL)
 	}
-	answer, err := http.Get(p.URL)
-	if err != nil {
-		t.Fatal(err)
+	if !answers(p.URL) {
+		t.Error("the server does not answer")
 	}
-	answer.Body.Close()
 	if !strings.Contains(p.Stderr(), "GREETING is hello") {
 		t.Errorf("the setting did not arrive; stderr:\n%s", p.Stderr())
 	}

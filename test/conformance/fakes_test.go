@@ -1,0 +1,304 @@
+package conformance
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBareServerFails shows that the table can fail: a server that answers 200 with nothing does not have a single one
+// of its behaviors.
+func TestBareServerFails(t *testing.T) {
+	t.Parallel()
+	bare := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(bare.Close)
+	mustFail(t, Target{Name: "bare", BaseURL: bare.URL, SecureURL: bare.URL, MetricsURL: bare.URL})
+}
+
+// TestSilentServerFails does the same with a server that closes every connection, gRPC included.
+func TestSilentServerFails(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	silence := make(chan struct{})
+	go func() {
+		defer close(silence)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-silence
+	})
+	address := listener.Addr().String()
+	mustFail(t, Target{Name: "silent", BaseURL: "http://" + address, MetricsURL: "http://" + address, GRPCAddr: address})
+}
+
+// observe runs cases without failing for what they find.
+func observe(t *testing.T, target Target, groups []Group) Report {
+	t.Helper()
+	return Run(t, target, groups, Observe)
+}
+
+// mustFail runs the table against a target that has none of its behaviors.
+func mustFail(t *testing.T, target Target) {
+	t.Helper()
+	report := observe(t, target, Table())
+	for _, r := range report.With(Passed) {
+		t.Errorf("%s passes on a server that does nothing, so it shows nothing", r.Name())
+	}
+	if failed := len(report.With(Failed)); failed < 200 {
+		t.Errorf("only %d cases failed, want all but those that need a server of their own", failed)
+	}
+}
+
+// TestAlmostRightServersFail puts a proxy that spoils one thing in front of the real server. The cases about that thing
+// must notice, and without spoiling anything none must.
+func TestAlmostRightServersFail(t *testing.T) {
+	t.Parallel()
+	server := start(t, "behind a proxy", "--cache-server=memory://")
+	groups := Only("answers", "unknown paths", "methods", "echo", "status", "delay", "token", "cache", "store", "version",
+		"info", "swagger.json", "chunked")
+	tests := []struct {
+		name    string
+		spoil   func(*http.Response) error
+		noticed []string // cases that must fail, "group: it ..."
+	}{
+		{name: "nothing", spoil: func(*http.Response) error { return nil }},
+		{
+			name:  "the type of JSON answers",
+			spoil: replaceHeader("Content-Type", "application/json; charset=utf-8", "text/json"), //nolint:bodyclose // not a body
+			noticed: []string{
+				"version: it answers with version and commit", "info: it has its keys in this order, all of them strings",
+			},
+		},
+		{
+			name:    "nosniff",
+			spoil:   replaceHeader("X-Content-Type-Options", "nosniff", ""), //nolint:bodyclose // not a body
+			noticed: []string{"echo: it returns the body", "unknown paths: it answers /VERSION with 404"},
+		},
+		{
+			name:    "Allow",
+			spoil:   replaceHeader("Allow", "GET, HEAD", ""),
+			noticed: []string{"methods: it answers the wrong ones at /version with 405 and the right ones"},
+		},
+		{
+			name:    "the challenge",
+			spoil:   replaceHeader("Www-Authenticate", "Bearer", "Basic"),
+			noticed: []string{"token: it refuses another scheme"},
+		},
+		{
+			name: "the status of errors",
+			spoil: func(answer *http.Response) error {
+				if answer.StatusCode >= 400 {
+					answer.StatusCode = http.StatusOK
+				}
+				return nil
+			},
+			noticed: []string{
+				"store: it refuses what is no hash", "status: it refuses what is no code of three digits",
+				"answers: it carries the status of an error in the status line, too", "token: it refuses garbage",
+			},
+		},
+		{
+			name:    "the end of JSON answers",
+			spoil:   replaceBody(addNewline, "application/json; charset=utf-8"),
+			noticed: []string{"version: it answers with version and commit", "delay: it does not wait for 0"},
+		},
+		{
+			name:    "one byte of what is echoed",
+			spoil:   replaceBody(spoilByte, "application/octet-stream"),
+			noticed: []string{"echo: it returns every byte", "cache: it keeps every byte", "store: it keeps every byte"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			target := Target{Name: "spoilt", BaseURL: spoilt(t, server.BaseURL, tt.spoil), Lacks: map[Capability]string{
+				AnyStatus: "the proxy is in the way", RawHTTP: "the proxy is in the way", RawPath: "the proxy is in the way",
+				Streaming: "the proxy is in the way", LargeBody: "it takes long",
+			}}
+			failed := observe(t, target, groups).With(Failed)
+			if len(tt.noticed) == 0 && len(failed) > 0 {
+				t.Errorf("%d cases failed, the first one:\n%s", len(failed), failed[0].Explain())
+			}
+			for _, name := range tt.noticed {
+				if !slices.ContainsFunc(failed, func(r Result) bool { return r.Name() == name }) {
+					t.Errorf("spoiling %s, this case did not fail: %s", tt.name, name)
+				}
+			}
+		})
+	}
+}
+
+// spoilt starts a proxy that changes the answers of the server at base.
+func spoilt(t *testing.T, base string, change func(*http.Response) error) string {
+	t.Helper()
+	target, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			if _, given := r.In.Header["User-Agent"]; !given {
+				r.Out.Header.Set("User-Agent", "")
+			}
+		},
+		ModifyResponse: change,
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	return front.URL
+}
+
+func addNewline(body []byte) []byte { return append(body, '\n') }
+
+func spoilByte(body []byte) []byte { return bytes.ReplaceAll(body, []byte{0xff}, []byte{'?'}) }
+
+func replaceHeader(name, from, to string) func(*http.Response) error {
+	return func(answer *http.Response) error {
+		if answer.Header.Get(name) != from {
+			return nil
+		}
+		if answer.Header.Del(name); to != "" {
+			answer.Header.Set(name, to)
+		}
+		return nil
+	}
+}
+
+// replaceBody changes the body of answers with this content type.
+func replaceBody(change func([]byte) []byte, contentType string) func(*http.Response) error {
+	return func(answer *http.Response) error {
+		if answer.Header.Get("Content-Type") != contentType {
+			return nil
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return err
+		}
+		body = change(body)
+		answer.Body = io.NopCloser(bytes.NewReader(body))
+		answer.ContentLength = int64(len(body))
+		answer.Header.Del("Content-Length")
+		return nil
+	}
+}
+
+// TestFailuresSaySoToPeople pins what a person reads when a case fails.
+func TestFailuresSaySoToPeople(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", "now")
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<h1>hello</h1>")
+	}))
+	t.Cleanup(server.Close)
+	groups := []Group{{Name: "hash", Cases: []Case{
+		it("is refused", get("/store/x").want(status(400), contentType("application/json"))).differs("answers 200"),
+	}}}
+	report := observe(t, Target{Name: "fake", BaseURL: server.URL}, groups)
+	want := `hash: it is refused, but it did not:
+    GET /store/x
+    - the status is 200 OK, want 400 Bad Request
+    - the header Content-Type is ["text/html"], want "application/json"
+    The answer was:
+        HTTP/1.1 200 OK
+        Content-Length: 14
+        Content-Type: text/html
+        Date: now
+        
+        <h1>hello</h1>
+This differs on purpose from the established podinfo, which answers 200.`
+	if got := report.With(Failed)[0].Explain(); got != want {
+		t.Errorf("the explanation is\n%s\nwant\n%s", got, want)
+	}
+	const end = "  FAIL  hash: it is refused (the established podinfo answers 200)\n" +
+		"0 passed, 0 skipped, 1 failed, 1 of them where podinfo differs from the established one on purpose"
+	if text := report.String(); !strings.HasSuffix(text, end) {
+		t.Errorf("the report is\n%s\nwant it to end in\n%s", text, end)
+	}
+}
+
+// TestCasesRunWhereTheyCan shows which cases are skipped, and that each says why.
+func TestCasesRunWhereTheyCan(t *testing.T) {
+	t.Parallel()
+	pass := step(func(*session) error { return nil })
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	groups := []Group{
+		{Name: "shared", Cases: []Case{
+			it("runs", pass), it("streams", pass).needs(Streaming), it("is secure", pass).needs(TLS),
+		}},
+		{Name: "own", Settings: []string{"--prefix=/p"}, Cases: []Case{it("moves", pass)}},
+		{Name: "slow", Cases: []Case{it("takes long", pass).slow()}},
+	}
+	target := Target{Name: "fake", BaseURL: server.URL, Lacks: map[Capability]string{Streaming: "it buffers"}}
+	report := observe(t, target, groups)
+	if passed := report.With(Passed); len(passed) != 1 || passed[0].Name() != "shared: it runs" {
+		t.Errorf("passed: %v", passed)
+	}
+	reasons := map[string]string{}
+	for _, r := range report.With(Skipped) {
+		reasons[r.Name()] = r.Text
+	}
+	for name, want := range map[string]string{
+		"shared: it streams":   "needs streaming: it buffers",
+		"shared: it is secure": "needs tls, which this target does not offer",
+		"own: it moves":        "needs a server started with --prefix=/p; this one is run by somebody else",
+		"slow: it takes long":  "takes long; set CONFORMANCE_SLOW=1 to run it",
+	} {
+		if reasons[name] != want {
+			t.Errorf("%s: skipped with %q, want %q", name, reasons[name], want)
+		}
+	}
+}
+
+// TestSwitchesAreTurnedBack shows that what a case must tidy up is tidied up when it fails as well.
+func TestSwitchesAreTurnedBack(t *testing.T) {
+	t.Parallel()
+	var paths []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		paths = append(paths, r.URL.Path)
+	}))
+	t.Cleanup(server.Close)
+	groups := []Group{{Name: "switch", Cases: []Case{
+		it("turns", get("/on"), get("/check").want(status(500)), get("/never")).alone().finally(get("/off")),
+	}}}
+	observe(t, Target{Name: "fake", BaseURL: server.URL}, groups)
+	server.Close() // waits for the handlers, so that paths is complete
+	if !slices.Equal(paths, []string{"/on", "/check", "/off"}) {
+		t.Errorf("the requests were %q, want /on, /check and /off", paths)
+	}
+}
+
+// TestEventuallyReportsTheLastError shows what a step that waits says when the time is up.
+func TestEventuallyReportsTheLastError(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	groups := []Group{{Name: "wait", Cases: []Case{
+		it("is there in the end", get("/").soon(50*time.Millisecond).want(status(200))),
+	}}}
+	report := observe(t, Target{Name: "fake", BaseURL: server.URL}, groups)
+	text := report.With(Failed)[0].Text
+	if !strings.HasPrefix(text, "even after 50ms: GET /\n- the status is 404 Not Found, want 200 OK") {
+		t.Errorf("the failure is %q", text)
+	}
+}
