@@ -61,11 +61,7 @@ test: ## Run every test with the race detector; what the machine lacks is skippe
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
-	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | \
-	while IFS=: read -r file name; do \
-	  echo "fuzz $$(dirname "$$file") $${name#func }"; \
-	  go test -run='^$$' -fuzz="^$${name#func }$$" -fuzztime=$(FUZZTIME) "$$(dirname "$$file")"; \
-	done
+	@test/fuzz.sh $(FUZZTIME)
 
 .PHONY: lint
 lint: ## Check formatting, vet and lint

@@ -47,6 +47,7 @@ var failures = []struct {
 	{store.ErrInvalidHash, http.StatusBadRequest, "invalid hash"},
 	{store.ErrNotFound, http.StatusNotFound, "file not found"},
 	{store.ErrFull, http.StatusInsufficientStorage, "store is full"},
+	{store.ErrTooLarge, http.StatusRequestEntityTooLarge, "file too large for the store"},
 	{token.ErrInvalid, http.StatusUnauthorized, ""},
 }
 

@@ -68,7 +68,7 @@ func (a *API) hold(w http.ResponseWriter, r *http.Request) (seconds int64, ok bo
 func (a *API) randomWait() int64 {
 	const least = 10
 	span := int64(a.deps.ServerTimeout/time.Second) - least
-	return least + rand.Int64N(max(span, 1))
+	return least + rand.Int64N(max(span, 1)) //nolint:gosec // a wait, not a secret
 }
 
 // extendDeadlines gives this request d on top of the server's timeout. The read deadline matters too: net/http reads

@@ -139,7 +139,8 @@ func (s *socket) goAway() {
 
 // ended logs why a socket ended, unless its end was in order.
 func (s *socket) ended(msg string, err error) {
-	if websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived) {
+	if websocket.IsCloseError(err,
+		websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived) {
 		return
 	}
 	s.api.warn(s.request, msg, err)

@@ -19,8 +19,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stderr))
+	code := run(ctx, os.Args[1:], os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // settings of a run.
@@ -73,7 +74,7 @@ func bench(ctx context.Context, s settings, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(s.out, report(s, m), 0o644) //nolint:gosec // a document for everyone
+	return os.WriteFile(s.out, report(s, m), 0o644)
 }
 
 func pinned(ctx context.Context) error {

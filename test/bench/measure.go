@@ -48,11 +48,11 @@ func (f figure) request() []byte {
 // ratios are podinfo's values over the bare server's, one a round.
 type ratios []float64
 
-func (r ratios) median() float64 { return quantile(r, 0.5) }
+func (r ratios) median() float64 { return median(r) }
 
-func quantile(values []float64, q float64) float64 {
+func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+	return sorted[len(sorted)/2]
 }
 
 // row is what was measured of one figure.
@@ -104,7 +104,8 @@ func measure(ctx context.Context, s settings, dir string, progress io.Writer) (*
 // prepare starts Redis and both servers; the bare one replays the answers that podinfo gives.
 func (b *bencher) prepare(ctx context.Context) error {
 	b.bareBinary = filepath.Join(b.dir, "bare")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.bareBinary, "./test/bench/bare")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.bareBinary,
+		"./test/bench/bare")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the bare server: %w\n%s", err, out)
@@ -178,7 +179,7 @@ func (b *bencher) startBare(ctx context.Context) (*process, time.Duration, error
 
 // record asks podinfo every figure's request once and keeps the answers for the bare server.
 func (b *bencher) record() error {
-	if _, _, err := fetch("http://"+b.podinfo.addr+"/cache/k", "PUT", strings.NewReader("a value")); err != nil {
+	if _, err := fetch("http://"+b.podinfo.addr+"/cache/k", "PUT", strings.NewReader("a value")); err != nil {
 		return err
 	}
 	type answer struct {
@@ -191,18 +192,18 @@ func (b *bencher) record() error {
 	}
 	var answers []answer
 	for _, f := range figures() {
-		body, got, err := fetch("http://"+b.podinfo.addr+f.path, f.method, strings.NewReader(f.body))
+		got, err := fetch("http://"+b.podinfo.addr+f.path, f.method, strings.NewReader(f.body))
 		if err != nil {
 			return err
 		}
 		var header [][2]string
-		for name := range got.Header {
+		for name := range got.header {
 			if name != "Date" && name != "Content-Length" && name != "Connection" {
-				header = append(header, [2]string{name, got.Header.Get(name)})
+				header = append(header, [2]string{name, got.header.Get(name)})
 			}
 		}
 		answers = append(answers, answer{
-			Path: f.path, Status: got.StatusCode, Header: header, Body: body, Echo: f.echo, Read: f.body != "",
+			Path: f.path, Status: got.status, Header: header, Body: got.body, Echo: f.echo, Read: f.body != "",
 		})
 	}
 	data, err := json.Marshal(answers)
@@ -230,7 +231,7 @@ func (b *bencher) requests(ctx context.Context, m *measurements) error {
 			r.rate = append(r.rate, rate[0]/rate[1])
 			own, bare, rates = append(own, cost[0]), append(bare, cost[1]), append(rates, rate[0])
 		}
-		r.microseconds, r.bare, r.requestsPerSecond = quantile(own, 0.5), quantile(bare, 0.5), quantile(rates, 0.5)
+		r.microseconds, r.bare, r.requestsPerSecond = median(own), median(bare), median(rates)
 		m.rows = append(m.rows, r)
 		fmt.Fprintf(b.progress, "%-22s CPU %.2f x bare (must %.2f)\n", f.name, r.cpu.median(), f.must)
 	}

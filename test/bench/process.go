@@ -106,32 +106,39 @@ func (p *process) proc(name string) string {
 
 // mallocs is how many objects the server says it has allocated: as a bare number, or among Prometheus metrics.
 func (p *process) mallocs(path string) (float64, error) {
-	body, _, err := fetch("http://"+p.addr+path, http.MethodGet, nil)
+	got, err := fetch("http://"+p.addr+path, http.MethodGet, nil)
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.Lines(body) {
+	for line := range strings.Lines(got.body) {
 		if n, ok := strings.CutPrefix(line, "go_memstats_mallocs_total "); ok {
 			return strconv.ParseFloat(strings.TrimSpace(n), 64)
 		}
 	}
-	return strconv.ParseFloat(body, 64)
+	return strconv.ParseFloat(got.body, 64)
+}
+
+// reply is a whole answer.
+type reply struct {
+	status int
+	header http.Header
+	body   string
 }
 
 // fetch makes one request on a connection of its own.
-func fetch(url, method string, body io.Reader) (string, *http.Response, error) {
+func fetch(url, method string, body io.Reader) (reply, error) {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	request, err := http.NewRequest(method, url, body)
 	if err != nil {
-		return "", nil, err
+		return reply{}, err
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return "", nil, err
+		return reply{}, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	data, err := io.ReadAll(answer.Body)
-	return string(data), answer, err
+	return reply{answer.StatusCode, answer.Header, string(data)}, err
 }
 
 // freeAddr is an address of loopback that nothing listens on.

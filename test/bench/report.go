@@ -13,19 +13,21 @@ import (
 const (
 	mustAllocs = 19.0
 	mustStart  = 1.8
-	mustRSS    = 18e6
-	mustSize   = 22e6
+	mustRSS    = 18 // MiB
+	mustSize   = 22 // MiB
 )
 
 // report is docs/benchmarks.md.
 func report(s settings, m *measurements) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Benchmarks\n\n")
-	fmt.Fprintf(&b, "Written by `make bench`; run it to measure your own machine. podinfo (level info, Prometheus on, tracing off)\n"+
-		"runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the load of %d\n"+
-		"keep-alive connections to another; they take turns of %s over %d rounds. Ratios are podinfo over bare: median\n"+
-		"(minimum–maximum). CPU time is user and system time of the server's process.\n\n", s.clients, s.duration, s.rounds)
-	fmt.Fprintf(&b, "Measured on %s, %d cores, %s %s/%s.\n\n", cpuModel(), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&b, "Written by `make bench`; run it to measure your own machine. podinfo (level info, Prometheus on, tracing\n"+
+		"off) runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the\n"+
+		"load of %d keep-alive connections to another; they take turns of %s over %d rounds. Ratios are podinfo\n"+
+		"over bare: median (minimum–maximum). CPU time is user and system time of the server's process.\n\n",
+		s.clients, s.duration, s.rounds)
+	fmt.Fprintf(&b, "Measured on %s, %d cores, %s %s/%s.\n\n",
+		cpuModel(), cores(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 
 	fmt.Fprintf(&b, "## Requests\n\n")
 	fmt.Fprintf(&b, "| request | CPU per request vs bare | must | holds | µs (bare) | requests/s vs bare | requests/s |\n")
@@ -39,19 +41,31 @@ func report(s settings, m *measurements) []byte {
 	fmt.Fprintf(&b, "| allocations per request, GET /version | %.1f | %.1f | ≤ %.0f | %s |\n",
 		m.allocs, m.bareAllocs, mustAllocs, verdict(m.allocs, mustAllocs))
 	fmt.Fprintf(&b, "| cold start, exec to first 200, %d runs | %.1f ms, ratio %s | %.1f ms | ≤ %.1f x bare | %s |\n",
-		s.starts, quantile(m.start, 0.5), spread(m.startRatios), quantile(m.bareStart, 0.5), mustStart,
+		s.starts, median(m.start), spread(m.startRatios), median(m.bareStart), mustStart,
 		verdict(m.startRatios.median(), mustStart))
-	fmt.Fprintf(&b, "| idle memory (RSS) | %.1f MB | %.1f MB | ≤ %.0f MB | %s |\n",
-		float64(m.rss)/1e6, float64(m.bareRSS)/1e6, mustRSS/1e6, verdict(float64(m.rss), mustRSS))
-	fmt.Fprintf(&b, "| bin/podinfo, stripped | %.1f MB | | ≤ %.0f MB | %s |\n",
-		float64(m.podinfoSize)/1e6, mustSize/1e6, verdict(float64(m.podinfoSize), mustSize))
-	fmt.Fprintf(&b, "| bin/podcli, stripped | %.1f MB | | | |\n", float64(m.podcliSize)/1e6)
+	fmt.Fprintf(&b, "| idle memory (RSS) | %.1f MiB | %.1f MiB | ≤ %d MiB | %s |\n",
+		mebi(m.rss), mebi(m.bareRSS), mustRSS, verdict(mebi(m.rss), mustRSS))
+	fmt.Fprintf(&b, "| bin/podinfo, stripped | %.1f MiB | | ≤ %d MiB | %s |\n",
+		mebi(m.podinfoSize), mustSize, verdict(mebi(m.podinfoSize), mustSize))
+	fmt.Fprintf(&b, "| bin/podcli, stripped | %.1f MiB | | | |\n", mebi(m.podcliSize))
 	return b.Bytes()
 }
+
+// mebi converts bytes to MiB.
+func mebi(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // spread writes ratios as median (minimum–maximum).
 func spread(r ratios) string {
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", r.median(), slices.Min(r), slices.Max(r))
+}
+
+// cores counts the machine's cores; runtime.NumCPU would count the one that this process is pinned to.
+func cores() int {
+	data, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.NumCPU()
+	}
+	return bytes.Count(data, []byte("processor\t:"))
 }
 
 // cpuModel is the processor's name, as Linux tells it.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/sirupsen/logrus"
 
@@ -187,12 +186,13 @@ func (a *App) cacheOptions() cache.Options {
 }
 
 func (a *App) newBackends() *backend.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	a.onClose(func(context.Context) { transport.CloseIdleConnections() })
-	return backend.New(backend.Options{
-		URLs: a.Config.BackendURLs, Timeout: a.Config.HTTPClientTimeout, Transport: a.Providers.Transport(transport),
-		Version: version.Version, Revision: version.Revision, Log: a.Log,
+	client := backend.New(backend.Options{
+		URLs: a.Config.BackendURLs, Timeout: a.Config.HTTPClientTimeout,
+		Transport: a.Providers.Transport(backend.NewTransport()),
+		Version:   version.Version, Revision: version.Revision, Log: a.Log,
 	})
+	a.onClose(func(context.Context) { client.Close() })
+	return client
 }
 
 func (a *App) newFaults() *faults.Injector {
