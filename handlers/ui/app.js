@@ -36,7 +36,7 @@ function readable(color, background) {
   const end = luminance(background) > 0.5 ? 0 : 255;
   for (let share = 0; share < 1; share += 0.05) {
     const mixed = color.map((c) => Math.round(c + (end - c) * share));
-    if (contrast(mixed, background) >= 6.5) return mixed;
+    if (contrast(mixed, background) >= 7) return mixed;
   }
   return [end, end, end];
 }

@@ -68,7 +68,7 @@ func escapeURL(before, s string) (string, error) {
 func percentEncode(s, kept string) string {
 	var out strings.Builder
 	for i := range len(s) {
-		if isPlain(s[i], kept) && (s[i] != '%' || encoded(s[i:])) {
+		if isPlain(rune(s[i]), kept) && (s[i] != '%' || encoded(s[i:])) {
 			out.WriteByte(s[i])
 			continue
 		}
@@ -101,7 +101,7 @@ func harmless(address string) bool {
 func escapeCSS(s string) string {
 	var out strings.Builder
 	for _, r := range s {
-		if r >= 0x80 || isPlain(byte(r), " #%,-._") {
+		if r >= 0x80 || isPlain(r, " #%,-._") {
 			out.WriteRune(r)
 			continue
 		}
@@ -166,7 +166,7 @@ func (s *script) escape(value string) string {
 	}
 	var out strings.Builder
 	for _, r := range value {
-		if r < 0x80 && isPlain(byte(r), " ,-./:_") {
+		if isPlain(r, " ,-./:_") {
 			out.WriteRune(r)
 			continue
 		}
@@ -180,6 +180,7 @@ func (s *script) escape(value string) string {
 	return out.String()
 }
 
-func isPlain(c byte, others string) bool {
-	return isLetter(c) || '0' <= c && c <= '9' || strings.IndexByte(others, c) >= 0
+// isPlain reports whether r is an ASCII letter, a digit or one of others.
+func isPlain(r rune, others string) bool {
+	return 'a' <= r|0x20 && r|0x20 <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune(others, r)
 }

@@ -200,7 +200,8 @@ func FuzzValueStaysInItsPlace(f *testing.F) {
 		f.Add(value)
 	}
 	const text = `<!doctype html><title>{{.Title}}</title><!-- {{.Title}} -->` +
-		`<style>a{b:"{{.Title}}";c:{{.Title}}}</style><p title="{{.Title}}" class='{{.Title}}' style="a:{{.Title}}">{{.Title}}</p><textarea>{{.Title}}</textarea>` +
+		`<style>a{b:"{{.Title}}";c:{{.Title}}}</style><textarea>{{.Title}}</textarea>` +
+		`<p title="{{.Title}}" class='{{.Title}}' style="a:{{.Title}}">{{.Title}}</p>` +
 		`<a href="{{.Title}}">x</a><a href='/x?{{.Title}}#{{.Title}}'>x</a><b onclick="f('{{.Title}}',{{.Title}})">x</b>` +
 		"<script>var a={{.Title}},b='{{.Title}}',c=\"{{.Title}}\",d=`{{.Title}}`;//{{.Title}}\nf()/*{{.Title}}*/</script>" +
 		`<em>{{.Title}}</em>`

@@ -11,13 +11,15 @@ import (
 )
 
 func main() {
-	if err := run("openapi.yaml"); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(source string) error {
+const source = "openapi.yaml"
+
+func run() error {
 	text, err := os.ReadFile(source)
 	if err != nil {
 		return err
@@ -27,7 +29,7 @@ func run(source string) error {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	for name, document := range documents {
-		if err := os.WriteFile(name, document, 0o644); err != nil {
+		if err := os.WriteFile(name, document, 0o644); err != nil { //nolint:gosec // They are for everyone to read.
 			return err
 		}
 	}
