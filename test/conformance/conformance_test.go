@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"flag"
 	"net/url"
 	"os"
 	"regexp"
@@ -12,6 +13,18 @@ import (
 
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
+
+// TestMain lets more cases run at once than there are processors, unless -parallel says how many: they spend their
+// time waiting for servers.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "8") // a flag that every test binary has
+	}
+	m.Run()
+}
 
 // podinfo starts the long-running server.
 func podinfo(t testing.TB, settings []string) (Target, error) {
