@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -76,40 +77,35 @@ func TestAlmostRightServersFail(t *testing.T) {
 		"info", "swagger.json", "chunked")
 	tests := []struct {
 		name    string
-		spoil   func(*http.Response) error
+		spoil   spoiler
 		noticed []string // cases that must fail, "group: it ..."
 	}{
-		{name: "nothing", spoil: func(*http.Response) error { return nil }},
+		{name: "nothing", spoil: spoiltHeader{}},
 		{
 			name:  "the type of JSON answers",
-			spoil: replaceHeader("Content-Type", "application/json; charset=utf-8", "text/json"), //nolint:bodyclose // not a body
+			spoil: spoiltHeader{"Content-Type", "application/json; charset=utf-8", "text/json"},
 			noticed: []string{
 				"version: it answers with version and commit", "info: it has its keys in this order, all of them strings",
 			},
 		},
 		{
 			name:    "nosniff",
-			spoil:   replaceHeader("X-Content-Type-Options", "nosniff", ""), //nolint:bodyclose // not a body
+			spoil:   spoiltHeader{"X-Content-Type-Options", "nosniff", ""},
 			noticed: []string{"echo: it returns the body", "unknown paths: it answers /VERSION with 404"},
 		},
 		{
 			name:    "Allow",
-			spoil:   replaceHeader("Allow", "GET, HEAD", ""),
+			spoil:   spoiltHeader{"Allow", "GET, HEAD", ""},
 			noticed: []string{"methods: it answers the wrong ones at /version with 405 and the right ones"},
 		},
 		{
 			name:    "the challenge",
-			spoil:   replaceHeader("Www-Authenticate", "Bearer", "Basic"),
+			spoil:   spoiltHeader{"Www-Authenticate", "Bearer", "Basic"},
 			noticed: []string{"token: it refuses another scheme"},
 		},
 		{
-			name: "the status of errors",
-			spoil: func(answer *http.Response) error {
-				if answer.StatusCode >= 400 {
-					answer.StatusCode = http.StatusOK
-				}
-				return nil
-			},
+			name:  "the status of errors",
+			spoil: spoiltStatus{},
 			noticed: []string{
 				"store: it refuses what is no hash", "status: it refuses what is no code of three digits",
 				"answers: it carries the status of an error in the status line, too", "token: it refuses garbage",
@@ -117,12 +113,12 @@ func TestAlmostRightServersFail(t *testing.T) {
 		},
 		{
 			name:    "the end of JSON answers",
-			spoil:   replaceBody(addNewline, "application/json; charset=utf-8"),
+			spoil:   spoiltBody{"application/json; charset=utf-8", addNewline},
 			noticed: []string{"version: it answers with version and commit", "delay: it does not wait for 0"},
 		},
 		{
 			name:    "one byte of what is echoed",
-			spoil:   replaceBody(spoilByte, "application/octet-stream"),
+			spoil:   spoiltBody{"application/octet-stream", spoilByte},
 			noticed: []string{"echo: it returns every byte", "cache: it keeps every byte", "store: it keeps every byte"},
 		},
 	}
@@ -147,7 +143,7 @@ func TestAlmostRightServersFail(t *testing.T) {
 }
 
 // spoilt starts a proxy that changes the answers of the server at base.
-func spoilt(t *testing.T, base string, change func(*http.Response) error) string {
+func spoilt(t *testing.T, base string, change spoiler) string {
 	t.Helper()
 	target, err := url.Parse(base)
 	if err != nil {
@@ -160,7 +156,7 @@ func spoilt(t *testing.T, base string, change func(*http.Response) error) string
 				r.Out.Header.Set("User-Agent", "")
 			}
 		},
-		ModifyResponse: change,
+		ModifyResponse: change.spoil,
 	}
 	front := httptest.NewServer(proxy)
 	t.Cleanup(front.Close)
@@ -171,34 +167,53 @@ func addNewline(body []byte) []byte { return append(body, '\n') }
 
 func spoilByte(body []byte) []byte { return bytes.ReplaceAll(body, []byte{0xff}, []byte{'?'}) }
 
-func replaceHeader(name, from, to string) func(*http.Response) error {
-	return func(answer *http.Response) error {
-		if answer.Header.Get(name) != from {
-			return nil
-		}
-		if answer.Header.Del(name); to != "" {
-			answer.Header.Set(name, to)
-		}
-		return nil
-	}
+// spoiler changes an answer on its way.
+type spoiler interface {
+	spoil(*http.Response) error
 }
 
-// replaceBody changes the body of answers with this content type.
-func replaceBody(change func([]byte) []byte, contentType string) func(*http.Response) error {
-	return func(answer *http.Response) error {
-		if answer.Header.Get("Content-Type") != contentType {
-			return nil
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			return err
-		}
-		body = change(body)
-		answer.Body = io.NopCloser(bytes.NewReader(body))
-		answer.ContentLength = int64(len(body))
-		answer.Header.Del("Content-Length")
+// spoiltHeader replaces one value of a header, by nothing if to is empty.
+type spoiltHeader struct{ name, from, to string }
+
+func (h spoiltHeader) spoil(answer *http.Response) error {
+	if h.name == "" || answer.Header.Get(h.name) != h.from {
 		return nil
 	}
+	if answer.Header.Del(h.name); h.to != "" {
+		answer.Header.Set(h.name, h.to)
+	}
+	return nil
+}
+
+// spoiltStatus hides errors behind a 200.
+type spoiltStatus struct{}
+
+func (spoiltStatus) spoil(answer *http.Response) error {
+	if answer.StatusCode >= 400 {
+		answer.StatusCode = http.StatusOK
+	}
+	return nil
+}
+
+// spoiltBody changes the body of answers with a content type.
+type spoiltBody struct {
+	contentType string
+	change      func([]byte) []byte
+}
+
+func (b spoiltBody) spoil(answer *http.Response) error {
+	if answer.Header.Get("Content-Type") != b.contentType {
+		return nil
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return err
+	}
+	body = b.change(body)
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.ContentLength = int64(len(body))
+	answer.Header.Del("Content-Length")
+	return nil
 }
 
 // TestFailuresSaySoToPeople pins what a person reads when a case fails.

@@ -33,7 +33,7 @@ type server struct {
 func newServer(t testing.TB, target Target, dir string) (*server, error) {
 	s := &server{target: target, dir: dir, tls: &tls.Config{MinVersion: tls.VersionTLS12}}
 	if dir != "" {
-		if pem, err := os.ReadFile(filepath.Join(dir, certFile)); err == nil { //nolint:gosec // written by Prepare
+		if pem, err := os.ReadFile(filepath.Join(dir, certFile)); err == nil {
 			s.tls.RootCAs = x509.NewCertPool()
 			s.tls.RootCAs.AppendCertsFromPEM(pem)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // establishedSecret signs the tokens of every podinfo that is not given another secret. It is public.
-const establishedSecret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9" //nolint:gosec // public on purpose
+const establishedSecret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 
 // theSecret signs the tokens of the servers that these cases start.
 const theSecret = "the secret of the conformance cases"

@@ -74,7 +74,7 @@ func build(pkg string, flags []string) (string, error) {
 	defer cancel()
 	binary := filepath.Join(dir, name)
 	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{module + "/" + pkg})
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // what to build is the test's to say
+	cmd := exec.CommandContext(ctx, "go", args...)
 	if !raceDetector {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
@@ -86,7 +86,7 @@ func build(pkg string, flags []string) (string, error) {
 
 // lock keeps the test processes of several packages, which run side by side, from writing one binary at once.
 func lock(file string) (unlock func(), err error) {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // beside the binary
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ type Process struct {
 // for it to do anything.
 func Exec(t testing.TB, path string, args, env []string) *Process {
 	t.Helper()
-	cmd := exec.Command(path, args...) //nolint:gosec,noctx // the test says what runs, and its cleanup ends it
+	cmd := exec.Command(path, args...)
 	p := &Process{cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Env = append([]string{}, env...) // never nil: that would pass the test's own environment on
 	p.cmd.Dir = t.TempDir()
