@@ -75,6 +75,10 @@ fmt: ## Format the code
 generate: ## Make the generated files again (needs protoc)
 	@go generate ./...
 
+.PHONY: swagger-ui
+swagger-ui: ## Fetch the pinned files of Swagger UI again (needs npm)
+	@handlers/openapi/swaggerui/vendor.sh
+
 .PHONY: bench
 bench: build ## Measure podinfo beside a bare net/http server and write docs/benchmarks.md
 	@go run ./test/bench

@@ -19,6 +19,10 @@ type literal struct {
 // cleaning, 404 and 405.
 func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 	l := a.literals[r.URL.Path]
+	if l == nil && !strings.HasPrefix(r.URL.Path, "/") { // "*", or CONNECT without a path: the router would redirect it
+		a.notFound.ServeHTTP(w, r)
+		return
+	}
 	if l == nil {
 		a.router.ServeHTTP(w, r)
 		return

@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -104,11 +103,4 @@ func (a *API) panic(_ http.ResponseWriter, r *http.Request) {
 // warn logs an operation that failed for a reason that the client is not told.
 func (a *API) warn(r *http.Request, msg string, err error) {
 	a.deps.Log.WithContext(r.Context()).WithError(err).Warn(msg)
-}
-
-// seconds parses a route's whole number, which its pattern made sure is digits. It reports whether the number is at
-// most limit.
-func wholeNumber(digits string, limit int64) (int64, bool) {
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return n, err == nil && n <= limit
 }

@@ -27,41 +27,37 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 
 // delay answers GET /delay/{wait} after that many seconds, or never if the client leaves first.
 func (a *API) delay(w http.ResponseWriter, r *http.Request) {
-	seconds, ok := a.hold(w, r)
-	if !ok || !wait(r.Context(), time.Duration(seconds)*time.Second) {
+	seconds, ok := wholeNumber(mux.Vars(r)["wait"], longest)
+	if !ok {
+		writeError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
 		return
 	}
-	sendJSON(w, http.StatusOK, delayBody(seconds))
+	if a.hold(w, r, seconds) {
+		sendJSON(w, http.StatusOK, delayBody(seconds))
+	}
 }
 
-// chunked answers /chunked/{wait}: the head at once, and one chunk after that many seconds. Without a number it picks
-// one from ten seconds up to the server's timeout.
+// chunked answers /chunked/{wait}: the head at once, and one chunk after that many seconds. Without a number, or with
+// one that no clock can count, it picks one from ten seconds up to the server's timeout.
 func (a *API) chunked(w http.ResponseWriter, r *http.Request) {
-	seconds, ok := a.hold(w, r)
+	seconds, ok := wholeNumber(mux.Vars(r)["wait"], longest)
 	if !ok {
-		return
+		seconds = a.randomWait()
 	}
 	setJSON(w)
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush() // Where nothing can be streamed the answer comes whole, at the end.
-	if !wait(r.Context(), time.Duration(seconds)*time.Second) {
-		return
+	if a.hold(w, r, seconds) {
+		_, _ = w.Write(delayBody(seconds))
 	}
-	_, _ = w.Write(delayBody(seconds))
 }
 
-// hold reads how many seconds the route is to wait and moves the connection's deadlines past them, so that the answer
-// is not cut by the server's own timeout. It answers 400 itself when the number is absurd.
-func (a *API) hold(w http.ResponseWriter, r *http.Request) (seconds int64, ok bool) {
-	seconds = a.randomWait()
-	if digits, given := mux.Vars(r)["wait"]; given {
-		if seconds, ok = wholeNumber(digits, longest); !ok {
-			writeError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
-			return 0, false
-		}
-	}
-	a.extendDeadlines(w, time.Duration(seconds)*time.Second)
-	return seconds, true
+// hold waits that many seconds and moves the connection's deadlines past them, so that the answer is not cut by the
+// server's own timeout. It reports false at once when the client leaves.
+func (a *API) hold(w http.ResponseWriter, r *http.Request, seconds int64) bool {
+	d := time.Duration(seconds) * time.Second
+	a.extendDeadlines(w, d)
+	return wait(r.Context(), d)
 }
 
 // randomWait is a whole number of seconds from ten up to, and without, the server's timeout.
@@ -100,4 +96,11 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 func delayBody(seconds int64) []byte {
 	return append(strconv.AppendInt([]byte("{\n  \"delay\": "), seconds, 10), "\n}"...)
+}
+
+// wholeNumber parses a route's whole number, which its pattern made sure is digits. It reports whether the number is at
+// most limit.
+func wholeNumber(digits string, limit int64) (int64, bool) {
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, err == nil && n <= limit
 }

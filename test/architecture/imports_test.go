@@ -49,24 +49,39 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
-// TestLittleIsSharedSideways keeps the packages of shared independent: they may import few of their neighbors.
+// TestLittleIsSharedSideways keeps the concerns of shared independent: each may know few of the others.
 func TestLittleIsSharedSideways(t *testing.T) {
 	t.Parallel()
 	const most = 2
+	neighbors := make(map[string]map[string]bool)
 	for _, p := range packages(t) {
-		if !strings.HasPrefix(p.ImportPath, module+"shared/") {
+		own, ok := concern(p.ImportPath)
+		if !ok {
 			continue
 		}
-		var neighbors []string
 		for _, imported := range p.Imports {
-			if strings.HasPrefix(imported, module) && !strings.HasPrefix(imported, p.ImportPath+"/") {
-				neighbors = append(neighbors, strings.TrimPrefix(imported, module))
+			other, ok := concern(imported)
+			if !ok || other == own {
+				continue
 			}
-		}
-		if len(neighbors) > most {
-			t.Errorf("%s imports %v; more than %d neighbors make it a knot", p.ImportPath, neighbors, most)
+			if neighbors[own] == nil {
+				neighbors[own] = make(map[string]bool)
+			}
+			neighbors[own][other] = true
 		}
 	}
+	for own, others := range neighbors {
+		if len(others) > most {
+			t.Errorf("shared/%s imports %v; more than %d neighbors make it a knot", own, others, most)
+		}
+	}
+}
+
+// concern is the first part of a package's path below shared.
+func concern(path string) (string, bool) {
+	below, ok := strings.CutPrefix(path, module+"shared/")
+	name, _, _ := strings.Cut(below, "/")
+	return name, ok
 }
 
 // pkg is what go list tells of a package. Imports are those of its code, not of its tests.

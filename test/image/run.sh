@@ -35,14 +35,15 @@ base() {
   root=$(mktemp -d -p "$work")
   mkdir -p "$root/bin" "$root/etc/ssl/certs" "$root/tmp"
   cp "$(command -v busybox)" "$root/bin/busybox"
-  for applet in $("$root/bin/busybox" --list); do ln -sf busybox "$root/bin/$applet"; done
+  for applet in $("$root/bin/busybox" --list | grep -vx busybox); do ln -s busybox "$root/bin/$applet"; done
   cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
   for file in "$@"; do
     cp --parents -L "$file" $(ldd "$file" | grep -o '/[^ ]*') "$root"
   done
   local container; container=$(buildah "${store[@]}" from scratch)
   buildah "${store[@]}" copy -q "$container" "$root" / >/dev/null
-  buildah "${store[@]}" config --env PATH=/usr/local/go/bin:/usr/bin:/bin --env GOTOOLCHAIN=local "$container"
+  buildah "${store[@]}" config --env PATH=/usr/local/go/bin:/usr/bin:/bin --env HOME=/root --env GOTOOLCHAIN=local \
+    "$container"
   buildah "${store[@]}" commit -q "$container" "$name" >/dev/null
 }
 
