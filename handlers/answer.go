@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/cache"
 	"github.com/podinfo-targets/podinfo/shared/store"
@@ -30,6 +31,14 @@ var (
 	errBodyInvalid  = errors.New("invalid request body")
 	errBodySlow     = errors.New("request body not received in time")
 )
+
+// lateAnswer is what there is to send the answer to a body that did not arrive in time.
+const lateAnswer = 5 * time.Second
+
+// statusClientGone is nginx's status for a request whose client left before the answer. No client reads it; it keeps the
+// metrics and the log from taking the request for a success. The one that does read it has closed only its own end of
+// the connection, which a server cannot tell from leaving.
+const statusClientGone = 499
 
 // failures maps the kinds of error to the status that the client gets, once for the whole API, and to a message where
 // the failed operation's own would tell less.
@@ -74,6 +83,10 @@ func fail(w http.ResponseWriter, doing string, err error) {
 	if errors.Is(err, errBodyTooLarge) {
 		w.Header().Set("Connection", "close") // What is left of the body would be read as the next request.
 	}
+	if errors.Is(err, errBodySlow) {
+		// The time to answer began with the request, as that to read it did, and is over too.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lateAnswer))
+	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 and RFC 6750 §3
 	}
@@ -83,6 +96,11 @@ func fail(w http.ResponseWriter, doing string, err error) {
 // writeError answers with the error object under its own status.
 func writeError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, failure{Code: status, Message: message})
+}
+
+// abandoned ends a request whose client left while the answer was waited for.
+func abandoned(w http.ResponseWriter) {
+	writeError(w, statusClientGone, "client closed the connection before the answer")
 }
 
 // notImplemented serves the routes of a capability that the platform withholds.

@@ -113,6 +113,7 @@ func (a *API) disturb(w http.ResponseWriter, r *http.Request) bool {
 	if delay := f.Delay(); delay > 0 {
 		a.extendDeadlines(w, delay)
 		if !wait(r.Context(), delay) {
+			abandoned(w)
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -235,8 +236,8 @@ func TestAbandonedWaitsEndWithTheirClient(t *testing.T) {
 			done := make(chan struct{})
 			api := handlers.New(deps(t, tc.change))
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer close(done) // A stream that is cut ends in a panic.
 				api.ServeHTTP(w, r)
-				close(done)
 			}))
 			t.Cleanup(server.Close)
 			conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
@@ -261,6 +262,96 @@ func TestAbandonedWaitsEndWithTheirClient(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAbandonedWaitsAreNoSuccess asks, and closes the client's end of the connection only, so that the answer to a
+// client that seems to have left can be read. It must not be taken for the one that was waited for.
+func TestAbandonedWaitsAreNoSuccess(t *testing.T) {
+	t.Parallel()
+	slow := func(d *handlers.Deps) {
+		d.Faults = faults.New(faults.Options{
+			RandomDelay: true, DelayUnit: time.Second, DelayMin: time.Hour, DelayMax: time.Hour,
+		})
+	}
+	for _, tc := range []struct {
+		path   string
+		change func(*handlers.Deps)
+		want   string
+	}{
+		{"/delay/3600", func(*handlers.Deps) {}, "499"},
+		{"/delay/0", func(*handlers.Deps) {}, "200"},
+		{"/version", slow, "499"},
+		{"/chunked/3600", func(*handlers.Deps) {}, "unexpected EOF"},
+		{"/chunked/0", func(*handlers.Deps) {}, "200"},
+	} {
+		t.Run(tc.path, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(serve(t, tc.change), "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			if _, err := io.WriteString(conn, "GET "+tc.path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = got.Body.Close() }()
+			end := strconv.Itoa(got.StatusCode)
+			if _, err := io.Copy(io.Discard, got.Body); err != nil {
+				end = err.Error()
+			}
+			if end != tc.want {
+				t.Errorf("GET %s ends in %s, want %s", tc.path, end, tc.want)
+			}
+		})
+	}
+}
+
+// TestSlowBodyIsAnswered sends half a body to a server whose deadlines for the request and for the answer are the same.
+func TestSlowBodyIsAnswered(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(onceOnly(t, handlers.New(deps(t))))
+	server.Config.ReadTimeout = 200 * time.Millisecond
+	server.Config.WriteTimeout = server.Config.ReadTimeout
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	if got.StatusCode != http.StatusRequestTimeout || !got.Close {
+		t.Errorf("status %d, closes %t; want 408 and the end of the connection", got.StatusCode, got.Close)
+	}
+}
+
+// TestTargetsWithoutPath asks for what is no path (RFC 9112 §3.2): there is nothing to redirect to.
+func TestTargetsWithoutPath(t *testing.T) {
+	t.Parallel()
+	api := handlers.New(deps(t))
+	for method, path := range map[string]string{http.MethodConnect: "", http.MethodGet: "*"} {
+		got := httptest.NewRecorder()
+		request := httptest.NewRequestWithContext(t.Context(), method, "/", nil)
+		request.URL.Path = path
+		api.ServeHTTP(got, request)
+		if got.Code != http.StatusNotFound {
+			t.Errorf("%s of %q: status %d, want 404", method, path, got.Code)
+		}
 	}
 }
 

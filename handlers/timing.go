@@ -32,9 +32,11 @@ func (a *API) delay(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
 		return
 	}
-	if a.hold(w, r, seconds) {
-		sendJSON(w, http.StatusOK, delayBody(seconds))
+	if !a.hold(w, r, seconds) {
+		abandoned(w)
+		return
 	}
+	sendJSON(w, http.StatusOK, delayBody(seconds))
 }
 
 // chunked answers /chunked/{wait}: the head at once, and one chunk after that many seconds. Without a number, or with
@@ -47,9 +49,10 @@ func (a *API) chunked(w http.ResponseWriter, r *http.Request) {
 	setJSON(w)
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush() // Where nothing can be streamed the answer comes whole, at the end.
-	if a.hold(w, r, seconds) {
-		_, _ = w.Write(delayBody(seconds))
+	if !a.hold(w, r, seconds) {
+		panic(http.ErrAbortHandler) // A stream that ended as usual would say that it is whole.
 	}
+	_, _ = w.Write(delayBody(seconds))
 }
 
 // hold waits that many seconds and moves the connection's deadlines past them, so that the answer is not cut by the
@@ -79,10 +82,11 @@ func (a *API) extendDeadlines(w http.ResponseWriter, d time.Duration) {
 	_ = c.SetWriteDeadline(deadline)
 }
 
-// wait lets d pass and reports true, or reports false at once when the request ends first.
+// wait lets d pass and reports true, or reports false at once when the request ends first. Without a wait there is an
+// answer even for a client that seems to have left: it may have closed its own end of the connection only.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
-		return ctx.Err() == nil
+		return true
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
