@@ -85,7 +85,7 @@ type spanExporter struct {
 }
 
 func (e spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	e.guard.export(ctx, func(ctx context.Context) error { return e.SpanExporter.ExportSpans(ctx, spans) })
+	e.guard.export(ctx, func(ctx context.Context) error { return e.SpanExporter.ExportSpans(ctx, textSpans(spans)) })
 	return nil
 }
 

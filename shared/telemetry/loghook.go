@@ -37,7 +37,7 @@ func record(entry *logrus.Entry) otellog.Record {
 	var r otellog.Record
 	r.SetTimestamp(entry.Time)
 	r.SetObservedTimestamp(entry.Time)
-	r.SetBody(attribute.StringValue(entry.Message))
+	r.SetBody(attribute.StringValue(text(entry.Message)))
 	r.SetSeverity(severity(entry.Level))
 	r.SetSeverityText(entry.Level.String())
 	for name, value := range entry.Data {
@@ -78,7 +78,7 @@ func severity(level logrus.Level) otellog.Severity {
 func field(name string, value any) attribute.KeyValue {
 	switch v := value.(type) {
 	case string:
-		return attribute.String(name, v)
+		return attribute.String(name, text(v))
 	case bool:
 		return attribute.Bool(name, v)
 	case int:
@@ -90,5 +90,5 @@ func field(name string, value any) attribute.KeyValue {
 	case time.Time:
 		return attribute.String(name, v.Format(time.RFC3339Nano))
 	}
-	return attribute.String(name, fmt.Sprint(value))
+	return attribute.String(name, text(fmt.Sprint(value)))
 }

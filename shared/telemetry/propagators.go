@@ -47,15 +47,24 @@ func parsePropagators(list string) (propagation.TextMapPropagator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_PROPAGATORS=%q: %w", list, err)
 	}
-	return headerPropagator{propagator}, nil
+	return safePropagator{propagator}, nil
 }
 
-// headerPropagator writes only what may stand in an HTTP header or in gRPC metadata. The propagator ottrace copies the
-// decoded baggage of the caller, who can put any bytes there: net/http would then refuse to send the request at all.
-type headerPropagator struct{ propagation.TextMapPropagator }
+// safePropagator stands between the propagators and what anyone can send.
+//
+// It writes only what may stand in an HTTP header or in gRPC metadata. The propagator ottrace copies the decoded
+// baggage of the caller, who can put any bytes there: net/http would then refuse to send the request at all.
+//
+// It shows them no baggage that they cannot read. They would report it to a handler that is global to the process and
+// prints on stderr.
+type safePropagator struct{ propagation.TextMapPropagator }
 
-func (p headerPropagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
+func (p safePropagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
 	p.TextMapPropagator.Inject(ctx, headerCarrier{carrier})
+}
+
+func (p safePropagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
+	return p.TextMapPropagator.Extract(ctx, baggageCarrier{carrier})
 }
 
 // headerCarrier drops what is no header field.
