@@ -158,13 +158,12 @@ func (a *API) readBody(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer
 	if r.ContentLength > limit {
 		return errBodyTooLarge
 	}
-	if r.ContentLength == 0 {
-		return nil
+	body := r.Body
+	if r.ContentLength < 0 { // A length that was announced is a limit already: net/http reads no further.
+		body = http.MaxBytesReader(w, body, limit)
 	}
-	if r.ContentLength > 0 {
-		buf.Grow(int(min(r.ContentLength, firstGrowth)) + bytes.MinRead) // MinRead: ReadFrom would grow for the EOF
-	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	buf.Grow(int(min(max(r.ContentLength, 0), firstGrowth)) + bytes.MinRead) // MinRead: ReadFrom grows for the EOF
+	_, err := buf.ReadFrom(body)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
