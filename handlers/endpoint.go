@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 )
 
@@ -125,22 +126,22 @@ func (a *API) disturb(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (a *API) logStarted(r *http.Request) {
-	fields := logrus.Fields{
-		"proto": r.Proto, "uri": r.RequestURI, "method": r.Method, "remote": r.RemoteAddr, "user-agent": r.UserAgent(),
-	}
-	a.deps.Log.WithContext(r.Context()).WithFields(withTrace(fields, r)).Debug("request started")
+	a.deps.Log.WithContext(r.Context()).WithFields(requestFields(r)).Debug("request started")
 }
 
 func (a *API) logFinished(r *http.Request, resp *response, elapsed time.Duration) {
-	fields := logrus.Fields{
-		"proto": r.Proto, "uri": r.RequestURI, "method": r.Method, "remote": r.RemoteAddr, "user-agent": r.UserAgent(),
+	a.deps.Log.WithContext(r.Context()).WithFields(requestFields(r)).WithFields(logrus.Fields{
 		"status": resp.Status(), "bytes": resp.bytes, "duration": elapsed.Seconds(),
-	}
-	a.deps.Log.WithContext(r.Context()).WithFields(withTrace(fields, r)).Info("request finished")
+	}).Info("request finished")
 }
 
-// withTrace adds the request's trace id, when it is traced.
-func withTrace(fields logrus.Fields, r *http.Request) logrus.Fields {
+// requestFields says which request a line is about: its trace, when it is traced, and its URI without the secrets that
+// clients put into a query.
+func requestFields(r *http.Request) logrus.Fields {
+	fields := logrus.Fields{
+		"proto": r.Proto, "uri": env.Redact(r.RequestURI), "method": r.Method, "remote": r.RemoteAddr,
+		"user-agent": r.UserAgent(),
+	}
 	if span := trace.SpanContextFromContext(r.Context()); span.HasTraceID() {
 		fields["trace_id"] = span.TraceID().String()
 	}

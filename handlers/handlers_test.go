@@ -340,6 +340,24 @@ func TestSlowBodyIsAnswered(t *testing.T) {
 	}
 }
 
+func TestRequestLinesHideSecretsInQueries(t *testing.T) {
+	t.Parallel()
+	var lines strings.Builder
+	api := handlers.New(deps(t, func(d *handlers.Deps) {
+		d.Log.SetOutput(&lines)
+		d.Log.SetLevel(logrus.DebugLevel)
+		d.LogRequests = true
+	}))
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/version?page=7&access_token=secret", nil)
+	api.ServeHTTP(httptest.NewRecorder(), request)
+	if got := strings.Count(lines.String(), "/version?page=7&access_token=*"); got != 2 {
+		t.Errorf("%d lines show the URI without its secret, want 2:\n%s", got, lines.String())
+	}
+	if strings.Contains(lines.String(), "secret") {
+		t.Errorf("the log holds the secret:\n%s", lines.String())
+	}
+}
+
 // TestTargetsWithoutPath asks for what is no path (RFC 9112 §3.2): there is nothing to redirect to.
 func TestTargetsWithoutPath(t *testing.T) {
 	t.Parallel()

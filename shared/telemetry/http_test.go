@@ -133,6 +133,26 @@ func TestWebsocketIsUpgradedAndTracedAs101(t *testing.T) {
 	}
 }
 
+// TestTransportHidesSecretsOfURLs calls a backend by a URL with a password and a token in it.
+func TestTransportHidesSecretsOfURLs(t *testing.T) {
+	t.Parallel()
+	receiver := otlpreceiver.Start(t)
+	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP())})
+	url, headers := backend(t)
+	callThrough(t, p, strings.Replace(url, "//", "//user:secret@", 1)+"/a%2Fb?token=secret", nil)
+	<-headers
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	span := receiver.WaitSpan(t, patience, "POST")
+	if got := otlpreceiver.Attributes(span.GetAttributes())["url.full"]; got != url+"/a%2Fb" {
+		t.Errorf("the span's url.full is %q, want %q", got, url+"/a%2Fb")
+	}
+	if strings.Contains(span.String(), "secret") {
+		t.Errorf("the span holds the secret: %s", span)
+	}
+}
+
 func TestTransportClosesIdleConnections(t *testing.T) {
 	t.Parallel()
 	p := start(t, telemetry.Options{})
