@@ -35,9 +35,9 @@ var (
 // lateAnswer is what there is to send the answer to a body that did not arrive in time.
 const lateAnswer = 5 * time.Second
 
-// statusClientGone is nginx's status for a request whose client left before the answer. No client reads it; it keeps the
-// metrics and the log from taking the request for a success. The one that does read it has closed only its own end of
-// the connection, which a server cannot tell from leaving.
+// statusClientGone is nginx's status for a request whose client left before the answer. No client reads it; it keeps
+// the metrics and the log from taking the request for a success. The one that does read it has closed only its own end
+// of the connection, which a server cannot tell from leaving.
 const statusClientGone = 499
 
 // failures maps the kinds of error to the status that the client gets, once for the whole API, and to a message where

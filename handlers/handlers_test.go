@@ -99,9 +99,9 @@ type answer struct {
 	body   string
 }
 
-func ask(t *testing.T, method, url, body string, header ...string) answer {
+func ask(t *testing.T, method, url string, header ...string) answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,21 +128,21 @@ func TestTwoAPIsLiveSideBySide(t *testing.T) {
 		d.Identity.Version = "9.9.9"
 		d.Prefix = "/second"
 	})
-	ask(t, "POST", first+"/readyz/disable", "")
-	ask(t, "POST", first+"/fault_injection/enable", "")
-	if got := ask(t, "GET", first+"/version", ""); got.status != 500 {
+	ask(t, "POST", first+"/readyz/disable")
+	ask(t, "POST", first+"/fault_injection/enable")
+	if got := ask(t, "GET", first+"/version"); got.status != 500 {
 		t.Errorf("the first API answers %d with its faults switched on, not 500", got.status)
 	}
-	if got := ask(t, "GET", second+"/second/readyz", ""); got.status != 200 {
+	if got := ask(t, "GET", second+"/second/readyz"); got.status != 200 {
 		t.Errorf("the second API's readiness follows the first one's switch: %d", got.status)
 	}
-	if got := ask(t, "GET", second+"/second/version", ""); !strings.Contains(got.body, "9.9.9") {
+	if got := ask(t, "GET", second+"/second/version"); !strings.Contains(got.body, "9.9.9") {
 		t.Errorf("the second API answers %q, not its own version", got.body)
 	}
-	if got := ask(t, "GET", second+"/metrics", ""); got.status != 404 {
+	if got := ask(t, "GET", second+"/metrics"); got.status != 404 {
 		t.Errorf("/metrics outside the prefix answers %d, not 404", got.status)
 	}
-	if got := ask(t, "GET", second+"/second/metrics", ""); strings.Contains(got.body, `path="version"`) {
+	if got := ask(t, "GET", second+"/second/metrics"); strings.Contains(got.body, `path="version"`) {
 		t.Error("the second API's metrics show the first one's requests")
 	}
 }
@@ -191,12 +191,12 @@ func TestPanickingHandlerAnswers500AndServerGoesOn(t *testing.T) {
 	t.Parallel()
 	url := serve(t, func(d *handlers.Deps) { d.Environ = func() []string { panic("secret detail") } })
 	for range 3 {
-		got := ask(t, "GET", url+"/env", "")
+		got := ask(t, "GET", url+"/env")
 		if got.status != 500 || !strings.Contains(got.body, `"code": 500`) || strings.Contains(got.body, "secret") {
 			t.Errorf("got %d %q; want a plain 500 error object", got.status, got.body)
 		}
 	}
-	if got := ask(t, "GET", url+"/metrics", ""); !strings.Contains(got.body,
+	if got := ask(t, "GET", url+"/metrics"); !strings.Contains(got.body,
 		`http_request_duration_seconds_count{method="GET",path="env",status="500"} 3`) {
 		t.Error("the panicking requests are not counted as 500")
 	}
@@ -208,10 +208,10 @@ func TestWithheldCapabilityAnswers501WithTheReason(t *testing.T) {
 	url := serve(t, func(d *handlers.Deps) {
 		d.Withheld = map[handlers.Capability]string{handlers.Websocket: reason}
 	})
-	if got := ask(t, "GET", url+"/ws/echo", ""); got.status != 501 || !strings.Contains(got.body, reason) {
+	if got := ask(t, "GET", url+"/ws/echo"); got.status != 501 || !strings.Contains(got.body, reason) {
 		t.Errorf("got %d %q; want 501 and the reason", got.status, got.body)
 	}
-	if got := ask(t, "GET", url+"/version", ""); got.status != 200 {
+	if got := ask(t, "GET", url+"/version"); got.status != 200 {
 		t.Errorf("/version answers %d, though it needs nothing", got.status)
 	}
 }
@@ -382,7 +382,7 @@ func TestFaultsSpareProbesMetricsAndSwitches(t *testing.T) {
 	})
 	for _, on := range []bool{false, true} {
 		if on {
-			ask(t, "POST", url+"/fault_injection/enable", "")
+			ask(t, "POST", url+"/fault_injection/enable")
 		}
 		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/fault_injection/status", "/no/such/route"} {
 			want := 200
@@ -390,13 +390,14 @@ func TestFaultsSpareProbesMetricsAndSwitches(t *testing.T) {
 				want = 404
 			}
 			for range 10 {
-				if got := ask(t, "GET", url+path, ""); got.status != want {
+				if got := ask(t, "GET", url+path); got.status != want {
 					t.Fatalf("%s answers %d under faults, not %d", path, got.status, want)
 				}
 			}
 		}
 	}
-	if got := ask(t, "GET", url+"/version", ""); got.status != 500 || got.body != `{"status":"fault injection enabled"}`+"\n" {
+	const body = `{"status":"fault injection enabled"}` + "\n"
+	if got := ask(t, "GET", url+"/version"); got.status != 500 || got.body != body {
 		t.Errorf("got %d %q; want the injected fault", got.status, got.body)
 	}
 }
@@ -405,7 +406,7 @@ func TestPanicRouteEndsTheProcessWith255(t *testing.T) {
 	t.Parallel()
 	codes := make(chan int, 1)
 	url := serve(t, func(d *handlers.Deps) { d.Exit = func(code int) { codes <- code } })
-	ask(t, "GET", url+"/panic", "")
+	ask(t, "GET", url+"/panic")
 	if code := <-codes; code != 255 {
 		t.Errorf("exit code %d, want 255", code)
 	}

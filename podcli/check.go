@@ -84,7 +84,7 @@ func (t *tries) repeat(try func() error) error {
 		if left == 0 {
 			return errReported
 		}
-		time.Sleep(t.delay)
+		<-time.After(t.delay)
 	}
 }
 

@@ -26,7 +26,7 @@ func dialWebsocket(ctx context.Context, target *url.URL, origin string) (*websoc
 			if err != nil {
 				return nil, err
 			}
-			context.AfterFunc(ctx, func() { conn.Close() })
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
 			return conn, nil
 		},
 	}
@@ -34,7 +34,7 @@ func dialWebsocket(ctx context.Context, target *url.URL, origin string) (*websoc
 	if origin != "" {
 		header.Set("Origin", origin)
 	}
-	conn, response, err := dialer.DialContext(ctx, target.String(), header)
+	conn, response, err := dialer.DialContext(ctx, target.String(), header) //nolint:bodyclose // conn owns it
 	if errors.Is(err, websocket.ErrBadHandshake) {
 		return nil, fmt.Errorf("the server answered %s instead of a websocket handshake", response.Status)
 	}

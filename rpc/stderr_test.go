@@ -26,7 +26,6 @@ func TestNothingOnStderr(t *testing.T) {
 		return
 	}
 	var stdout, stderr bytes.Buffer
-	//nolint:gosec // It runs itself.
 	child := exec.CommandContext(within(t), os.Args[0], "-test.run=^TestNothingOnStderr$")
 	child.Env = append(os.Environ(), noisy+"=1", "GRPC_GO_LOG_SEVERITY_LEVEL=")
 	child.Stdout, child.Stderr = &stdout, &stderr

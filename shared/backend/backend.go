@@ -123,8 +123,9 @@ func (c *Client) Call(ctx context.Context, header http.Header, body []byte) []st
 
 // outgoing returns the headers of a call, for all backends alike; a transport does not change those of a request.
 func (c *Client) outgoing(incoming http.Header) http.Header {
-	h := make(http.Header, len(forwarded())+2)
-	for _, name := range forwarded() {
+	names := forwarded()
+	h := make(http.Header, len(names)+2)
+	for _, name := range names {
 		if values := incoming[name]; len(values) > 0 {
 			h[name] = values[:1:1]
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -229,7 +230,7 @@ func TestTooLargeAnswers(t *testing.T) {
 	}
 	backends := map[string]http.HandlerFunc{
 		"one byte too many": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", fmt.Sprint(backend.MaxResponseSize+1))
+			w.Header().Set("Content-Length", strconv.Itoa(backend.MaxResponseSize+1))
 			_, _ = w.Write(make([]byte, backend.MaxResponseSize+1))
 		},
 		"endless": func(w http.ResponseWriter, _ *http.Request) { endless(w) },

@@ -33,7 +33,7 @@ func BenchmarkCall(b *testing.B) {
 		b.Cleanup(c.CloseIdleConnections)
 		b.ReportAllocs()
 		for b.Loop() {
-			r, err := c.Post(url, "", bytes.NewReader(body)) //nolint:noctx // as plain as can be
+			r, err := c.Post(url, "", bytes.NewReader(body))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -56,7 +56,7 @@ func TestMemoryBound(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
 	c := open(t, "memory://?max-size=64KiB")
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same sizes in every run
+	random := rand.New(rand.NewPCG(1, 2))
 	keys := make([]string, 2000)
 	for i := range keys {
 		keys[i] = fmt.Sprint("key", i%1500) // a quarter of them replaces a value

@@ -147,9 +147,9 @@ func TestRedisHangsCallerLeaves(t *testing.T) {
 // not get that failure, because the server is well by then.
 func TestRedisDialLeftAlone(t *testing.T) {
 	t.Parallel()
-	cert := newCertificate(t)
-	server := testkit.StartRedis(t, "--tls-cert-file", cert.certFile, "--tls-key-file", cert.keyFile,
-		"--tls-ca-cert-file", cert.certFile)
+	cert := testkit.NewCertificate(t)
+	server := testkit.StartRedis(t, "--tls-cert-file", cert.CertFile, "--tls-key-file", cert.KeyFile,
+		"--tls-ca-cert-file", cert.CertFile)
 	gate := newGate(t, server.Addr)
 	c := open(t, "rediss://"+gate.address+"?skip_verify=true&dial_timeout=200ms&max_retries=-1")
 
@@ -172,17 +172,18 @@ func TestRedisDialLeftAlone(t *testing.T) {
 	}
 }
 
-// TestRedisRestartIdleConnections restarts a server to which there are several connections, and then expects not one call to fail.
+// TestRedisRestartIdleConnections restarts a server to which there are several connections, and then expects not one
+// call to fail.
 func TestRedisRestartIdleConnections(t *testing.T) {
 	t.Parallel()
-	cert := newCertificate(t)
+	cert := testkit.NewCertificate(t)
 	tests := map[string]struct {
 		scheme, options string
 		args            []string
 	}{
 		"plain": {scheme: "redis://"},
 		"TLS": {scheme: "rediss://", options: "?skip_verify=true", args: []string{
-			"--tls-cert-file", cert.certFile, "--tls-key-file", cert.keyFile, "--tls-ca-cert-file", cert.certFile}},
+			"--tls-cert-file", cert.CertFile, "--tls-key-file", cert.KeyFile, "--tls-ca-cert-file", cert.CertFile}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

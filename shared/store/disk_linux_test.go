@@ -56,7 +56,7 @@ func TestDiskReadOnly(t *testing.T) {
 		protect = func() error { return syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "") }
 	} else {
 		dir = t.TempDir()
-		protect = func() error { return os.Chmod(dir, 0o500) } //nolint:gosec // a directory
+		protect = func() error { return os.Chmod(dir, 0o500) }
 		want = syscall.EACCES
 	}
 	s := store.Open(dir, gibibyte)

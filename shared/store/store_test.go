@@ -2,7 +2,7 @@ package store_test
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // the names of contents
+	"crypto/sha1"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func hashOf(data []byte) string {
-	sum := sha1.Sum(data) //nolint:gosec // see above
+	sum := sha1.Sum(data)
 	return hex.EncodeToString(sum[:])
 }
 

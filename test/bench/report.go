@@ -17,15 +17,19 @@ const (
 	mustSize   = 22 // MiB
 )
 
+// preamble says how the figures came about.
+const preamble = `Written by "make bench"; run it to measure your own machine. podinfo (level info, Prometheus on, tracing off) runs
+beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the load of %d keep-alive
+connections to another; they take turns of %s over %d rounds. Ratios are podinfo over bare: median
+(minimum–maximum). CPU time is user and system time of the server's process.
+
+`
+
 // report is docs/benchmarks.md.
 func report(s settings, m *measurements) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Benchmarks\n\n")
-	fmt.Fprintf(&b, "Written by `make bench`; run it to measure your own machine. podinfo (level info, Prometheus on, tracing\n"+
-		"off) runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the\n"+
-		"load of %d keep-alive connections to another; they take turns of %s over %d rounds. Ratios are podinfo\n"+
-		"over bare: median (minimum–maximum). CPU time is user and system time of the server's process.\n\n",
-		s.clients, s.duration, s.rounds)
+	fmt.Fprintf(&b, preamble, s.clients, s.duration, s.rounds)
 	fmt.Fprintf(&b, "Measured on %s, %d cores, %s %s/%s.\n\n",
 		cpuModel(), cores(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 
