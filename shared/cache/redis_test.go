@@ -83,9 +83,9 @@ func TestRedisDatabase(t *testing.T) {
 
 func TestRedisTLS(t *testing.T) {
 	t.Parallel()
-	cert := newCertificate(t)
-	server := testkit.StartRedis(t, "--tls-cert-file", cert.certFile, "--tls-key-file", cert.keyFile,
-		"--tls-ca-cert-file", cert.certFile, "--requirepass", secret)
+	cert := testkit.NewCertificate(t)
+	server := testkit.StartRedis(t, "--tls-cert-file", cert.CertFile, "--tls-key-file", cert.KeyFile,
+		"--tls-ca-cert-file", cert.CertFile, "--requirepass", secret)
 	address := "rediss://:" + secret + "@" + server.Addr
 
 	t.Run("unknown issuer", func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestRedisTLS(t *testing.T) {
 	})
 	t.Run("issuer known to the system", func(t *testing.T) {
 		t.Parallel()
-		stdout, stderr := runProbe(t, address, "SSL_CERT_FILE="+cert.certFile)
+		stdout, stderr := runProbe(t, address, "SSL_CERT_FILE="+cert.CertFile)
 		if stdout != "answer: <nil>\n" || stderr != "" {
 			t.Errorf("the cache answered %q and wrote %q to stderr", stdout, stderr)
 		}

@@ -204,13 +204,13 @@ func TestSwaps(t *testing.T) {
 	for i := range volumes {
 		t.Run(fmt.Sprintf("volume %d", i), func(t *testing.T) {
 			t.Parallel()
-			v := newVolume(t, map[string]string{"stays": "0", "key-0": "0"})
-			w := start(t, v.dir, quietLog(), noPoll, fsnotify.NewWatcher)
+			v := testkit.NewVolume(t, map[string]string{"stays": "0", "key-0": "0"})
+			w := start(t, v.Dir, quietLog(), noPoll, fsnotify.NewWatcher)
 			sees(t, w, map[string]string{"stays": "0", "key-0": "0"})
 			for n := 1; n <= swaps; n++ {
 				value := strconv.Itoa(n)
 				keys := map[string]string{"stays": value, "key-" + value: value} // without the key of the swap before
-				v.write(t, keys, n%2 == 0)
+				v.Write(t, keys, n%2 == 0)
 				testkit.Eventually(t, patience, fmt.Sprintf("swap %d to be seen", n), func() bool {
 					return maps.Equal(w.All(), keys)
 				})
@@ -231,12 +231,12 @@ func TestVersionsDoNotMix(t *testing.T) {
 		}
 		return version
 	}
-	v := newVolume(t, contents(0))
+	v := testkit.NewVolume(t, contents(0))
 	done := make(chan struct{})
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		for {
-			view, _, err := read(v.dir)
+			view, _, err := read(v.Dir)
 			values := map[string]bool{}
 			for _, value := range view {
 				values[value] = true
@@ -258,7 +258,7 @@ func TestVersionsDoNotMix(t *testing.T) {
 	defer reader.Wait()
 	defer close(done)
 	for n := 1; n <= swaps; n++ {
-		v.write(t, contents(n), true)
+		v.Write(t, contents(n), true)
 	}
 }
 
@@ -519,4 +519,11 @@ func wait(t *testing.T, events <-chan fsnotify.Event, what string, wanted func(f
 func quietLog() *logrus.Logger {
 	log, _ := test.NewNullLogger()
 	return log
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,4 +1,4 @@
-package cache_test
+package testkit
 
 import (
 	"crypto/ecdsa"
@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// certificate is one for 127.0.0.1 that is signed by itself, in files as servers read them.
-type certificate struct{ certFile, keyFile string }
+// Certificate is one for 127.0.0.1 that is signed by itself, in files as servers read them.
+type Certificate struct{ CertFile, KeyFile string }
 
-func newCertificate(t *testing.T) certificate {
+// NewCertificate returns a certificate that is valid for an hour, as tls.crt and tls.key in a directory that ends with
+// the test.
+func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
 		NotBefore:             time.Now().Add(-time.Hour),
@@ -32,24 +32,18 @@ func newCertificate(t *testing.T) certificate {
 		BasicConstraintsValid: true,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	dir := t.TempDir()
-	return certificate{
-		certFile: writePEM(t, filepath.Join(dir, "tls.crt"), "CERTIFICATE", cert),
-		keyFile:  writePEM(t, filepath.Join(dir, "tls.key"), "PRIVATE KEY", private),
+	return Certificate{
+		CertFile: writePEM(t, filepath.Join(dir, "tls.crt"), "CERTIFICATE", cert),
+		KeyFile:  writePEM(t, filepath.Join(dir, "tls.key"), "PRIVATE KEY", private),
 	}
 }
 
-func writePEM(t *testing.T, file, kind string, der []byte) string {
+func writePEM(t testing.TB, file, kind string, der []byte) string {
 	t.Helper()
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 	return file
 }

@@ -1,4 +1,4 @@
-package configs
+package testkit
 
 import (
 	"fmt"
@@ -7,24 +7,26 @@ import (
 	"testing"
 )
 
-// volume is a directory that is written to as kubelet's atomic writer does it. See AtomicWriter in
-// https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go.
-type volume struct {
-	dir  string
+// Volume is a directory that is written to as kubelet writes the ConfigMaps and Secrets that it mounts. See
+// AtomicWriter in https://github.com/kubernetes/kubernetes/blob/master/pkg/volume/util/atomic_writer.go.
+type Volume struct {
+	Dir string
+
 	keys map[string]string
 	swap int
 }
 
-func newVolume(t *testing.T, keys map[string]string) *volume {
+// NewVolume returns a volume with these keys, in a directory that ends with the test.
+func NewVolume(t testing.TB, keys map[string]string) *Volume {
 	t.Helper()
-	v := &volume{dir: t.TempDir()}
-	v.write(t, keys, true)
+	v := &Volume{Dir: t.TempDir()}
+	v.Write(t, keys, true)
 	return v
 }
 
-// write replaces the contents by keys in one swap. The links of new keys are made before or after it, since kubelets of
+// Write replaces the contents by keys in one swap. The links of new keys are made before or after it, since kubelets of
 // different age differ there; those of removed keys go after it, and the old contents go last.
-func (v *volume) write(t *testing.T, keys map[string]string, linksFirst bool) {
+func (v *Volume) Write(t testing.TB, keys map[string]string, linksFirst bool) {
 	t.Helper()
 	v.swap++
 	stamp := fmt.Sprintf("..2026_01_02_15_04_05.%09d", v.swap)
@@ -54,7 +56,7 @@ func (v *volume) write(t *testing.T, keys map[string]string, linksFirst bool) {
 }
 
 // link makes the links of the keys that have none.
-func (v *volume) link(t *testing.T, keys map[string]string) {
+func (v *Volume) link(t testing.TB, keys map[string]string) {
 	t.Helper()
 	for key := range keys {
 		if _, ok := v.keys[key]; !ok {
@@ -63,8 +65,8 @@ func (v *volume) link(t *testing.T, keys map[string]string) {
 	}
 }
 
-func (v *volume) path(elements ...string) string {
-	return filepath.Join(v.dir, filepath.Join(elements...))
+func (v *Volume) path(elements ...string) string {
+	return filepath.Join(v.Dir, filepath.Join(elements...))
 }
 
 func must(t testing.TB, err error) {
