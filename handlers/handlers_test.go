@@ -99,14 +99,11 @@ type answer struct {
 	body   string
 }
 
-func ask(t *testing.T, method, url string, header ...string) answer {
+func ask(t *testing.T, method, url string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		request.Header.Set(header[i], header[i+1])
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	got, err := client.Do(request)

@@ -112,14 +112,14 @@ func (p *Providers) Shutdown(ctx context.Context) error {
 // finish runs a step of each signal side by side, so that a signal whose collector is dead takes no time from the
 // others, and adds the errors of exports that the SDK does not return.
 func (p *Providers) finish(ctx context.Context, steps []func(context.Context) error) error {
-	errs := make([]error, len(steps), len(steps)+len(p.guards)) //nolint:makezero // the steps write by index
+	errs := make([]error, len(steps))
 	var wg sync.WaitGroup
 	for i, step := range steps {
 		wg.Go(func() { errs[i] = step(ctx) })
 	}
 	wg.Wait()
 	for _, g := range p.guards {
-		errs = append(errs, g.lost())
+		errs = append(errs, g.lost()) //nolint:makezero // after those that the steps wrote by index
 	}
 	return errors.Join(errs...)
 }
