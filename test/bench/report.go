@@ -18,9 +18,9 @@ const (
 )
 
 // preamble says how the figures came about.
-const preamble = `Written by "make bench"; run it to measure your own machine. podinfo (level info, Prometheus on, tracing
-off) runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the load of %d keep-alive
-connections to another; they take turns of %s over %d rounds. Ratios are podinfo over bare: median
+const preamble = `Written by "make bench"; run it to measure your own machine. podinfo (level info, Prometheus on,
+tracing off) runs beside a bare net/http server that answers with the same bytes. Both are pinned to one core, the load
+of %d keep-alive connections to another; they take turns of %s over %d rounds. Ratios are podinfo over bare: median
 (minimum–maximum). CPU time is user and system time of the server's process.
 
 `
