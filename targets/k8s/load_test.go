@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/podinfo-targets/podinfo/rpc/pb/echopb"
+	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
@@ -52,7 +54,7 @@ func TestStopUnderLoad(t *testing.T) {
 
 func stopUnderLoad(t *testing.T, level string, delay time.Duration) {
 	const timeout = 5 * time.Second
-	certificates := writeCertificate(t)
+	certificates := filepath.Dir(testkit.NewCertificate(t).CertFile)
 	p := testkit.StartPodinfo(t, "--level="+level, "--shutdown-delay="+delay.String(),
 		"--server-shutdown-timeout="+timeout.String(), "--cert-path="+certificates)
 	l := &load{t: t, p: p}
@@ -114,16 +116,16 @@ func (l *load) refused(err error) {
 
 // keepAsking sends a request as soon as the one before is answered.
 func (l *load) keepAsking(method, path, body string) {
-	c := newClient(l.p.URL)
-	defer c.close()
+	c := targettest.NewClient(l.p.URL)
+	defer c.Close()
 	for {
-		got, err := c.do(method, path, body)
-		if errors.Is(err, errRefused) {
+		got, err := c.Do(method, path, body)
+		if errors.Is(err, targettest.ErrRefused) {
 			l.refused(err)
 			return
 		}
-		if err != nil || got.status != http.StatusOK {
-			l.t.Errorf("%s %s: status %d, %v; want an answer", method, path, got.status, err)
+		if err != nil || got.Status != http.StatusOK {
+			l.t.Errorf("%s %s: status %d, %v; want an answer", method, path, got.Status, err)
 			return
 		}
 		l.answered.Add(1)
@@ -156,11 +158,12 @@ func (l *load) keepAskingHTTP2() {
 
 // keepTalking sends messages over a websocket until the server says goodbye.
 func (l *load) keepTalking() {
-	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(l.p.URL, "http")+"/ws/echo", nil)
+	conn, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(l.p.URL, "http")+"/ws/echo", nil)
 	if err != nil {
 		l.t.Errorf("opening a websocket: %v", err)
 		return
 	}
+	_ = answer.Body.Close()
 	defer func() { _ = conn.Close() }()
 	for {
 		_ = conn.WriteMessage(websocket.TextMessage, []byte("hello")) // What breaks is read below.

@@ -36,6 +36,7 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	}
 	s, err := server.Open(options(a))
 	if err != nil {
+		a.Log.SetLevel(max(a.Log.GetLevel(), logrus.FatalLevel)) // At --level=panic nobody would learn why nothing runs.
 		a.Log.WithError(err).Log(logrus.FatalLevel, "failed to listen")
 		return 1
 	}
@@ -53,7 +54,7 @@ func options(a *app.App) server.Options {
 	cfg := a.Config
 	o := server.Options{
 		Host: cfg.Host, Port: cfg.Port, SecurePort: cfg.SecurePort, MetricsPort: cfg.MetricsPort, GRPCPort: cfg.GRPCPort,
-		CertPath: cfg.CertPath, H2C: cfg.H2C, Timeout: cfg.HTTPServerTimeout, MaxBody: cfg.MaxBodySize,
+		CertPath: cfg.CertPath, H2C: cfg.H2C, Timeout: cfg.HTTPServerTimeout,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownTimeout: cfg.ServerShutdownTimeout,
 		API: a.API, Metrics: a.Metrics.Handler(), Health: a.Health, Log: a.Log, Close: a.Close,
 	}

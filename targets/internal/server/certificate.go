@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
 	"os"
@@ -17,23 +18,19 @@ const recheck = time.Second
 // certificate is a key pair from files that may be replaced while the server runs, as cert-manager and kubelet do. A
 // pair that cannot be read leaves the one before it in use.
 type certificate struct {
-	cert, key string
-	log       *logrus.Logger
+	certFile, keyFile string
+	log               *logrus.Logger
 
-	mu      sync.Mutex
-	pair    *tls.Certificate
-	version string // of the files that pair was read from
-	checked time.Time
+	mu        sync.Mutex
+	pair      *tls.Certificate
+	cert, key []byte // what pair was made of
+	checked   time.Time
 }
 
 // loadCertificate reads tls.crt and tls.key from dir, the names of a Kubernetes TLS secret.
 func loadCertificate(dir string, log *logrus.Logger) (*certificate, error) {
-	c := &certificate{cert: filepath.Join(dir, "tls.crt"), key: filepath.Join(dir, "tls.key"), log: log}
-	version, err := c.filesVersion()
-	if err == nil {
-		err = c.read(version)
-	}
-	if err != nil {
+	c := &certificate{certFile: filepath.Join(dir, "tls.crt"), keyFile: filepath.Join(dir, "tls.key"), log: log}
+	if err := c.read(); err != nil {
 		return nil, fmt.Errorf("cannot load the certificate: %w; --cert-path must hold tls.crt and tls.key", err)
 	}
 	c.checked = time.Now()
@@ -56,34 +53,30 @@ func (c *certificate) current(now time.Time) *tls.Certificate {
 		return c.pair
 	}
 	c.checked = now
-	version, err := c.filesVersion()
-	if err == nil && version != c.version {
-		err = c.read(version)
-	}
-	if err != nil {
+	if err := c.read(); err != nil {
 		c.log.WithError(err).Warn("certificate not reloaded: the one before it stays in use")
 	}
 	return c.pair
 }
 
-func (c *certificate) read(version string) error {
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+// read makes a new pair if the files have changed. It compares what is in them, for their times are too coarse to tell
+// of two changes in a row, and a pair that is half replaced must be read again.
+func (c *certificate) read() error {
+	cert, err := os.ReadFile(c.certFile)
 	if err != nil {
 		return err
 	}
-	c.pair, c.version = &pair, version
-	return nil
-}
-
-// filesVersion changes whenever a file is written or replaced.
-func (c *certificate) filesVersion() (string, error) {
-	var version string
-	for _, name := range []string{c.cert, c.key} {
-		info, err := os.Stat(name)
-		if err != nil {
-			return "", err
-		}
-		version += fmt.Sprint(info.ModTime().UnixNano(), info.Size(), ";")
+	key, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return err
 	}
-	return version, nil
+	if c.pair != nil && bytes.Equal(cert, c.cert) && bytes.Equal(key, c.key) {
+		return nil
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	c.pair, c.cert, c.key = &pair, cert, key
+	return nil
 }

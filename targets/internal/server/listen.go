@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"io"
 	stdlog "log"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -31,7 +33,9 @@ func (s *Server) listen(port int) (net.Listener, error) {
 		return nil, nil
 	}
 	host := strings.TrimSuffix(strings.TrimPrefix(s.o.Host, "["), "]")
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // Sockets of multipath TCP take no filter, which refuseNew needs.
+	l, err := config.Listen(context.Background(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return nil, &ListenError{Port: port, Err: err}
 	}
@@ -50,6 +54,7 @@ type httpListener struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
+	tls      bool
 }
 
 // openHTTP opens a port for an HTTP server with the configured timeouts. Port 0 gives nil.
@@ -62,15 +67,26 @@ func (s *Server) openHTTP(name string, port int, h http.Handler) (*httpListener,
 		Handler:           h,
 		ReadHeaderTimeout: s.o.Timeout,
 		ReadTimeout:       s.o.Timeout,
-		WriteTimeout:      s.o.Timeout,
+		WriteTimeout:      s.writeTimeout(),
 		IdleTimeout:       2 * s.o.Timeout,
 		ErrorLog:          stdlog.New(&debugWriter{s.o.Log}, "", 0),
 	}}, nil
 }
 
+// apology is what an answer gets on top of the timeout, so that a body that took the whole of it is refused in words.
+// It cannot be given later: HTTP/2 resets a stream in the moment its time is over.
+const apology = time.Second
+
+func (s *Server) writeTimeout() time.Duration {
+	if s.o.Timeout == 0 {
+		return 0 // No bound.
+	}
+	return s.o.Timeout + apology
+}
+
 func (l *httpListener) serve(log *logrus.Logger) error {
 	log.WithField("addr", l.listener.Addr().String()).Infof("Starting %s Server.", l.name)
-	if l.server.TLSConfig != nil {
+	if l.tls {
 		return l.server.ServeTLS(l.listener, "", "")
 	}
 	return l.server.Serve(l.listener)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -30,6 +31,7 @@ type API interface {
 
 // GRPC is what the gRPC listener serves.
 type GRPC interface {
+	// Serve returns when the listener is closed.
 	Serve(net.Listener) error
 	// Drain tells health checkers and watchers that the server leaves.
 	Drain()
@@ -44,7 +46,6 @@ type Options struct {
 	CertPath                                string        // the directory of tls.crt and tls.key
 	H2C                                     bool          // HTTP/2 without TLS on Port
 	Timeout                                 time.Duration // for reading a request and for writing its answer
-	MaxBody                                 int64         // bytes; bounds the request that an h2c upgrade holds in memory
 	ShutdownDelay                           time.Duration // of serving on after the first signal
 	ShutdownTimeout                         time.Duration // for what is in flight when the listeners close
 	API                                     API
@@ -58,14 +59,17 @@ type Options struct {
 
 // Server is a set of open listeners. Open makes one, Run serves and ends it.
 type Server struct {
-	o         Options
-	tracker   *tracker
-	http      []*httpListener // the API's
-	metrics   *httpListener   // nil = off
-	grpc      net.Listener    // nil = off
-	failed    chan error
-	serving   sync.WaitGroup
-	listeners []net.Listener
+	o           Options
+	tracker     *tracker
+	connections atomic.Int64 // open at the API's listeners
+	upgrades    upgrades
+	http        []*httpListener // the API's
+	metrics     *httpListener   // nil = off
+	grpc        net.Listener    // nil = off
+	listeners   []net.Listener
+	failed      chan error
+	accepting   sync.WaitGroup // goroutines of the API's listeners and of gRPC's
+	scraping    sync.WaitGroup // the one of the metrics listener
 }
 
 // Open binds every listener. If one cannot be bound it closes the others and returns an error that names the address.
@@ -79,22 +83,31 @@ func Open(o Options) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	plain, err := s.openHTTP("HTTP", s.o.Port, s.plainHandler())
-	if err != nil {
+	if err := s.openPlain(); err != nil {
 		return err
-	}
-	if plain != nil {
-		plain.server.Protocols = protocols(s.o.H2C)
-		s.http = append(s.http, plain)
 	}
 	if err := s.openHTTPS(); err != nil {
 		return err
 	}
+	var err error
 	if s.metrics, err = s.openHTTP("Metrics", s.o.MetricsPort, metricsHandler(s.o.Metrics)); err != nil {
 		return err
 	}
 	s.grpc, err = s.listen(s.o.GRPCPort)
 	return err
+}
+
+func (s *Server) openPlain() error {
+	plain, err := s.openHTTP("HTTP", s.o.Port, s.tracker)
+	if plain == nil {
+		return err
+	}
+	plain.server.ConnState = s.countConnections
+	s.http = append(s.http, plain)
+	if s.o.H2C {
+		return s.serveH2C(plain.server)
+	}
+	return nil
 }
 
 func (s *Server) openHTTPS() error {
@@ -109,9 +122,21 @@ func (s *Server) openHTTPS() error {
 	if err != nil {
 		return err
 	}
+	secure.server.ConnState = s.countConnections
 	secure.server.TLSConfig = certificate.config()
+	secure.tls = true
 	s.http = append(s.http, secure)
 	return nil
+}
+
+// countConnections is told of everything that happens to a connection.
+func (s *Server) countConnections(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.connections.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.connections.Add(-1)
+	}
 }
 
 // Run serves until a signal arrives and then stops gracefully, exit code 0; a listener that fails, or a second signal,
@@ -141,14 +166,14 @@ func (s *Server) Run(signals <-chan os.Signal) (code int) {
 // serve starts one goroutine a listener. stop ends them all and waits for them.
 func (s *Server) serve() {
 	for _, l := range s.http {
-		s.serving.Go(func() { s.report(l.serve(s.o.Log)) })
+		s.accepting.Go(func() { s.report(l.serve(s.o.Log)) })
 	}
 	if s.metrics != nil {
-		s.serving.Go(func() { s.report(s.metrics.serve(s.o.Log)) })
+		s.scraping.Go(func() { s.report(s.metrics.serve(s.o.Log)) })
 	}
 	if s.grpc != nil {
 		s.o.Log.WithField("addr", s.grpc.Addr().String()).Info("Starting GRPC Server.")
-		s.serving.Go(func() { s.report(s.o.GRPC.Serve(s.grpc)) })
+		s.accepting.Go(func() { s.report(s.o.GRPC.Serve(s.grpc)) })
 	}
 }
 

@@ -8,8 +8,15 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// leastClose is what telemetry gets for its last flush when the requests have used the whole timeout up.
-const leastClose = 500 * time.Millisecond
+const (
+	// leastClose is what telemetry gets for its last flush when the requests have used the whole timeout up.
+	leastClose = 500 * time.Millisecond
+	// goodbye is for HTTP/2 clients to close their idle connections when they are told to.
+	goodbye = 100 * time.Millisecond
+	// stragglers is how many looks without a request are enough for those that were on their way when their client had
+	// not heard yet that the server leaves.
+	stragglers = 10
+)
 
 // stop ends the server in order: announce, serve on, close the listeners, wait for what is in flight, release.
 func (s *Server) stop() {
@@ -22,6 +29,7 @@ func (s *Server) stop() {
 	deadline := time.Now().Add(s.o.ShutdownTimeout)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
+	s.stopAccepting(ctx)
 	var ending sync.WaitGroup
 	ending.Go(func() { s.stopHTTP(ctx) })
 	if s.grpc != nil {
@@ -31,50 +39,64 @@ func (s *Server) stop() {
 	if s.metrics != nil {
 		_ = s.metrics.server.Close() // Scrapes are answered until the last request is, and repeat by themselves.
 	}
-	s.serving.Wait()
+	s.scraping.Wait()
 
 	last, cancelLast := context.WithTimeout(context.Background(), max(time.Until(deadline), leastClose))
 	defer cancelLast()
 	s.o.Close(last)
 }
 
-// stopHTTP closes the API's listeners and waits for its requests and websockets. What ctx leaves no time for is cut,
-// and logged.
+// stopHTTP waits for the API's requests and websockets. What ctx leaves no time for is cut, and logged.
 func (s *Server) stopHTTP(ctx context.Context) {
 	s.o.Log.WithField("timeout", s.o.ShutdownTimeout.Seconds()).Info("Shutting down HTTP/HTTPS server")
 	var ending sync.WaitGroup
 	var sockets int
 	ending.Go(func() { sockets = s.o.API.Shutdown(ctx) })
-	for _, l := range s.http {
-		ending.Go(func() { _ = l.server.Shutdown(ctx) }) // Its only error is ctx's, which the count below explains.
-	}
+	s.answerAll(ctx)
 	ending.Wait()
-	requests := max(s.waitInFlight(ctx)-int64(sockets), 0)
-	if requests > 0 || sockets > 0 {
+	if requests := s.tracker.inFlight(); requests > 0 || sockets > 0 {
 		s.o.Log.WithFields(logrus.Fields{"error": context.Cause(ctx), "requests": requests, "websockets": sockets}).
 			Warn("HTTP server graceful shutdown failed")
 	}
-	for _, l := range s.http {
-		_ = l.server.Close() // Cuts what is left, connections that never sent a request among it.
-	}
+	s.cut()
 }
 
-// waitInFlight waits for the requests that http.Server does not know of any more, those on connections that were
-// upgraded to HTTP/2. It returns how many were left when ctx ended.
-func (s *Server) waitInFlight(ctx context.Context) int64 {
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		left := s.tracker.inFlight.Load()
-		if left == 0 {
-			return 0
-		}
-		select {
-		case <-poll.C:
-		case <-ctx.Done():
-			return left
-		}
+// answerAll serves the connections that are open until all is quiet on them, or ctx ends. It comes before
+// http.Server.Shutdown, from which on requests are read but not answered any more.
+func (s *Server) answerAll(ctx context.Context) {
+	if s.connections.Load() > 0 || s.upgrades.count() > 0 {
+		begun := s.tracker.begun.Load()
+		settle(ctx, stragglers, func() bool {
+			before := begun
+			begun = s.tracker.begun.Load()
+			return begun != before || s.tracker.inFlight() > 0
+		})
 	}
+	s.sayGoodbye(ctx)
+	await(ctx, func() bool { return s.tracker.inFlight() == 0 })
+}
+
+// sayGoodbye closes idle connections, those of HTTP/2 with GOAWAY (RFC 9113 §6.8).
+func (s *Server) sayGoodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, l := range s.http {
+		ending.Go(func() { _ = l.server.Shutdown(ctx) }) // Its only error is ctx's; what is left is counted and cut.
+	}
+	ending.Wait()
+	await(ctx, func() bool { return s.upgrades.count() == 0 })
+}
+
+// cut closes every connection that is left, and gives the handlers behind them a moment to notice.
+func (s *Server) cut() {
+	for _, l := range s.http {
+		_ = l.server.Close()
+	}
+	s.upgrades.close()
+	ctx, cancel := context.WithTimeout(context.Background(), leastClose)
+	defer cancel()
+	await(ctx, func() bool { return s.tracker.inFlight() == 0 && s.upgrades.count() == 0 })
 }
 
 func (s *Server) stopGRPC(ctx context.Context) {

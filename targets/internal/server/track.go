@@ -1,26 +1,84 @@
 package server
 
 import (
+	"bufio"
+	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/podinfo-targets/podinfo/shared/health"
 )
 
-// tracker counts the requests in flight, on every kind of connection, and announces the end of the connection once the
-// server drains (RFC 9112 §9.6; an HTTP/2 server sends GOAWAY for it). Keep-alive clients go elsewhere before the
-// listener closes, and none finds its idle connection closed under a request.
+// tracker counts the requests on every kind of connection, and announces the end of the connection in every answer
+// whose head goes out once the server drains (RFC 9112 §9.6; an HTTP/2 server sends GOAWAY for it). Keep-alive clients
+// go elsewhere then, and none finds its connection closed under a request.
 type tracker struct {
-	next     http.Handler
-	health   *health.State
-	inFlight atomic.Int64
+	next         http.Handler
+	health       *health.State
+	begun, ended atomic.Int64
+}
+
+// inFlight is the number of requests that are not answered yet. Connections that were taken over, as websockets are,
+// are not among them.
+func (t *tracker) inFlight() int64 {
+	ended := t.ended.Load() // First, for a request that begins in between must not make the number negative.
+	return t.begun.Load() - ended
 }
 
 func (t *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t.inFlight.Add(1)
-	defer t.inFlight.Add(-1)
-	if t.health.Draining() {
-		w.Header().Set("Connection", "close")
-	}
-	t.next.ServeHTTP(w, r)
+	t.begun.Add(1)
+	a := answers.Get().(*answer)
+	*a = answer{ResponseWriter: w, tracker: t}
+	defer a.end()
+	t.next.ServeHTTP(a, r)
 }
+
+// answer makes the announcement at the last moment, for a request may have begun long before the server drains. It is
+// pooled; a handler must not keep it after it returned. What it hides is reached with http.ResponseController.
+type answer struct {
+	http.ResponseWriter
+	tracker  *tracker
+	hijacked bool
+}
+
+var answers = sync.Pool{New: func() any { return new(answer) }}
+
+func (a *answer) end() {
+	if !a.hijacked {
+		a.tracker.ended.Add(1)
+	}
+	*a = answer{}
+	answers.Put(a)
+}
+
+func (a *answer) announce() {
+	if a.tracker.health.Draining() {
+		a.Header().Set("Connection", "close")
+	}
+}
+
+// WriteHeader announces, if need be, and sends the head.
+func (a *answer) WriteHeader(status int) {
+	a.announce()
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write announces, if need be, because the first of them sends the head when WriteHeader did not.
+func (a *answer) Write(p []byte) (int, error) {
+	a.announce()
+	return a.ResponseWriter.Write(p)
+}
+
+// Hijack hands the connection over, which ends the request.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err == nil {
+		a.hijacked = true
+		a.tracker.ended.Add(1)
+	}
+	return conn, rw, err
+}
+
+// Unwrap lets http.ResponseController reach the server's own writer.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
