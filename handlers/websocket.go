@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ const (
 	socketPing     = 30 * time.Second // between pings
 	socketSilence  = 60 * time.Second // without a pong, after which the peer is taken for gone
 	socketWrite    = 10 * time.Second // for one frame
-	socketGoodbye  = time.Second      // for the peer to answer a close frame
+	socketGoodbye  = time.Second      // for a close frame to be sent, and for a socket that was cut to end
 	socketMessage  = 1 << 20          // the largest message taken, in bytes
 )
 
@@ -73,7 +74,8 @@ func (s *socket) read() {
 			s.ended("websocket read error", err)
 			return
 		}
-		if err := s.send(echoFrame{Time: now(), Message: string(message)}); err != nil {
+		err = s.send(echoFrame{Time: now(), Message: string(message)})
+		if err != nil && !errors.Is(err, websocket.ErrCloseSent) { // After the goodbye only the peer's own is awaited.
 			s.ended("websocket write error", err)
 			return
 		}
@@ -95,6 +97,9 @@ func (s *socket) keepTime() {
 			err = s.send(serverFrame{Time: now(), Server: s.api.deps.Identity.Hostname})
 		case <-ping.C:
 			err = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(socketWrite))
+		}
+		if errors.Is(err, websocket.ErrCloseSent) {
+			return
 		}
 		if err != nil {
 			_ = s.conn.Close() // Ends read, which says why.
@@ -130,11 +135,10 @@ func (s *socket) send(v any) error {
 	return s.conn.WriteMessage(websocket.TextMessage, frame.Bytes())
 }
 
-// goAway asks the peer to close because the server leaves, and gives it a moment to do so.
+// goAway asks the peer to close because the server leaves.
 func (s *socket) goAway() {
 	leave := websocket.FormatCloseMessage(websocket.CloseGoingAway, "server is shutting down")
 	_ = s.conn.WriteControl(websocket.CloseMessage, leave, time.Now().Add(socketGoodbye))
-	_ = s.conn.SetReadDeadline(time.Now().Add(socketGoodbye))
 }
 
 // ended logs why a socket ended, unless its end was in order.
@@ -179,21 +183,28 @@ func (s *sockets) remove(c *socket) {
 	}
 }
 
-// shutdown sends everyone away and waits until they are gone or ctx ends. It returns how many it had to cut.
-func (s *sockets) shutdown(ctx context.Context) int {
+// shutdown sends everyone away at once and waits until they are gone. When ctx ends first it cuts the others off and
+// returns how many they were.
+func (s *sockets) shutdown(ctx context.Context) (cut int) {
 	left := s.leave()
-	for _, c := range left {
-		c.goAway()
-	}
 	if len(left) == 0 {
 		return 0
 	}
+	var goodbyes sync.WaitGroup
+	for _, c := range left {
+		goodbyes.Go(c.goAway)
+	}
 	select {
 	case <-s.empty:
-		return 0
 	case <-ctx.Done():
+		cut = s.cut()
+		select {
+		case <-s.empty:
+		case <-time.After(socketGoodbye):
+		}
 	}
-	return s.cut()
+	goodbyes.Wait()
+	return cut
 }
 
 func (s *sockets) leave() []*socket {

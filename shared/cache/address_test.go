@@ -112,10 +112,10 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, before, after string) {
 		if !strings.Contains(after, "@") || strings.Contains(after, "://") || strings.Contains(before+after, secret) {
-			t.Skip()
+			return
 		}
 		if u, err := url.Parse(before + secret + after); err == nil && strings.Contains(u.User.Username(), secret) {
-			t.Skip() // a user's name is told
+			return // a user's name is told
 		}
 		c, err := cache.Open(before+secret+after, cache.Options{})
 		if c == nil {

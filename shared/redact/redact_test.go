@@ -49,15 +49,15 @@ func FuzzURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after string) {
 		const secret = "hunter2"
 		if !strings.Contains(after, "@") || strings.Contains(before+after, secret) {
-			t.Skip()
+			return
 		}
 		raw := before + secret + after
 		// What stands before :// is a scheme, and a user with a password is no secret.
 		if strings.Contains(after, "://") {
-			t.Skip()
+			return
 		}
 		if u, err := url.Parse(raw); err == nil && strings.Contains(u.User.Username(), secret) {
-			t.Skip()
+			return
 		}
 		if got := redact.URL(raw); strings.Contains(got, secret) {
 			t.Errorf("URL(%q) = %q, which tells the password", raw, got)

@@ -253,7 +253,7 @@ This differs on purpose from the established podinfo, which answers 200.`
 
 // TestCasesRunWhereTheyCan shows which cases are skipped, and that each says why.
 func TestCasesRunWhereTheyCan(t *testing.T) {
-	t.Parallel()
+	t.Setenv(RunSlow, "")
 	pass := step(func(*session) error { return nil })
 	server := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)

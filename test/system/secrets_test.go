@@ -113,8 +113,12 @@ func startWithSecrets(t *testing.T, settings ...string) *keeper {
 	backend := start(t)
 	works := strings.Replace(backend.URL, "//", "//user:"+backendPassword+"@", 1)
 	nobody := "http://user:" + backendPassword + "@127.0.0.1:" + testkit.FreePorts(t, 1)[0]
+	cacheServer := "PODINFO_CACHE_SERVER="
+	if slices.Contains(settings, "--log-requests") { // A command line can be looked at, too.
+		cacheServer = "--cache-server="
+	}
 	settings = append(settings,
-		"PODINFO_CACHE_SERVER=tcp://:"+url.QueryEscape(redisPassword)+"@"+s.redis.Addr,
+		cacheServer+"tcp://:"+url.QueryEscape(redisPassword)+"@"+s.redis.Addr,
 		"PODINFO_BACKEND_URL="+strings.Join([]string{
 			works + "/echo?access_token=" + backendOption, works + "/status/500?token=" + backendOption,
 			nobody + "/?token=" + backendOption, "http://user:" + backendPassword + "@bad url/",
