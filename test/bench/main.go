@@ -3,7 +3,7 @@
 // count are ratios.
 //
 // The servers run on the first core and the load on the second. CPU time is user and system time of the server's
-// process, from /proc. It needs Linux, two cores, taskset, and redis-server for the cache's row.
+// process. It needs Linux, two cores, taskset, and redis-server for the cache's row.
 package main
 
 import (
@@ -39,8 +39,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.IntVar(&s.rounds, "rounds", 7, "rounds of every request against both servers, at least 5")
-	flags.DurationVar(&s.duration, "duration", time.Second, "one server's turn in a round")
+	flags.IntVar(&s.rounds, "rounds", 31, "rounds of every request against both servers, at least 5")
+	flags.DurationVar(&s.duration, "duration", 250*time.Millisecond, "one server's turn in a round")
 	flags.IntVar(&s.clients, "clients", 16, "keep-alive connections")
 	flags.IntVar(&s.starts, "starts", 20, "cold starts of each server")
 	flags.StringVar(&s.podinfo, "podinfo", "bin/podinfo", "the server to measure")

@@ -257,7 +257,7 @@ func (b *bencher) turn(ctx context.Context, p *process, f figure) (cost, rate fl
 	if n == 0 {
 		return 0, 0, errors.New("no answers")
 	}
-	return float64((after - before).Microseconds()) / float64(n), float64(n) / elapsed.Seconds(), err
+	return float64((after - before).Nanoseconds()) / 1000 / float64(n), float64(n) / elapsed.Seconds(), err
 }
 
 // allocations counts the objects that one GET /version costs in each server.
@@ -274,7 +274,7 @@ func (b *bencher) allocsPerRequest(ctx context.Context, p *process, counter stri
 	if err != nil {
 		return 0, err
 	}
-	n, err := load(ctx, p.addr, figures()[0].request(), b.clients, 2*b.duration)
+	n, err := load(ctx, p.addr, figures()[0].request(), b.clients, 8*b.duration)
 	if err != nil {
 		return 0, err
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The cores that servers and load are pinned to, as taskset counts them.
@@ -20,9 +22,6 @@ const (
 	serverCore = "0"
 	loadCore   = "1"
 )
-
-// ticks is how many of /proc's clock ticks make a second (USER_HZ, which is 100 on every Linux platform of Go).
-const ticks = 100
 
 // process is a server under measurement.
 type process struct {
@@ -70,19 +69,14 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// cpu is the user and system time that the process has used.
+// cpu is the user and system time that the process has used, in nanoseconds where /proc counts in hundredths of a
+// second. The clock of another process is named by its id
+// (https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html).
 func (p *process) cpu() (time.Duration, error) {
-	data, err := os.ReadFile(p.proc("stat"))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	user, err := strconv.ParseInt(fields[11], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticks, err
+	const scheduled = 2 // CPUCLOCK_SCHED: user and system time as the scheduler measures it
+	var used unix.Timespec
+	err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|scheduled), &used)
+	return time.Duration(used.Nano()), err
 }
 
 // rss is the memory that the process holds, in bytes.
