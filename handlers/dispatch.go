@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gorilla/mux"
 )
@@ -24,7 +25,7 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if l == nil {
-		a.router.ServeHTTP(w, r)
+		a.router().ServeHTTP(w, r)
 		return
 	}
 	if h := l.byMethod[r.Method]; h != nil {
@@ -38,39 +39,50 @@ func (a *API) dispatch(w http.ResponseWriter, r *http.Request) {
 	a.wrong.ServeHTTP(w, r)
 }
 
-// register fills the router and the table of literal paths from the route table. Patterns go in first: the router
-// tries its routes in order, and a literal path never gets that far.
+// register makes every endpoint, and from those of paths without variables the table. The router gets them all, when
+// it is first asked: the patterns that it compiles would be a good part of a cold start.
 func (a *API) register() {
-	a.router = mux.NewRouter()
 	a.literals = make(map[string]*literal)
 	a.notFound = a.unmatched(http.NotFoundHandler())
 	a.wrong = a.unmatched(http.HandlerFunc(a.methodNotAllowed))
-	a.router.NotFoundHandler = a.notFound
-	a.router.MethodNotAllowedHandler = a.wrong
-
-	var plain []route
-	for _, rt := range routes {
-		if strings.ContainsAny(rt.path, "{*") {
-			a.registerPattern(rt, a.endpoint(rt))
+	endpoints := make([]http.Handler, len(routes))
+	for i, rt := range routes {
+		endpoints[i] = a.endpoint(rt)
+		if rt.pattern() {
 			continue
 		}
-		plain = append(plain, rt)
-	}
-	for _, rt := range plain {
-		h := a.endpoint(rt)
 		for _, path := range a.paths(rt) {
-			attach(a.router.Path(path), rt.methods, h)
-			a.addLiteral(path, rt.methods, h)
+			a.addLiteral(path, rt.methods, endpoints[i])
 		}
 	}
+	a.router = sync.OnceValue(func() *mux.Router { return a.newRouter(endpoints) })
 }
 
-func (a *API) registerPattern(rt route, h http.Handler) {
-	if below, ok := strings.CutSuffix(rt.path, "*"); ok {
-		attach(a.router.PathPrefix(a.deps.Prefix+below), rt.methods, h)
-		return
+// newRouter makes the router of the whole API. Patterns go in first: it tries its routes in order, and a literal path
+// rarely gets that far.
+func (a *API) newRouter(endpoints []http.Handler) *mux.Router {
+	r := mux.NewRouter()
+	r.NotFoundHandler = a.notFound
+	r.MethodNotAllowedHandler = a.wrong
+	for _, patterns := range []bool{true, false} {
+		for i, rt := range routes {
+			if rt.pattern() != patterns {
+				continue
+			}
+			for _, path := range a.paths(rt) {
+				attach(match(r, path), rt.methods, endpoints[i])
+			}
+		}
 	}
-	attach(a.router.Path(a.deps.Prefix+rt.path), rt.methods, h)
+	return r
+}
+
+// match begins a route of the router. A trailing * stands for anything below.
+func match(r *mux.Router, path string) *mux.Route {
+	if below, ok := strings.CutSuffix(path, "*"); ok {
+		return r.PathPrefix(below)
+	}
+	return r.Path(path)
 }
 
 // attach completes a route of the router. No methods means any.
@@ -81,7 +93,7 @@ func attach(r *mux.Route, methods []string, h http.Handler) {
 	r.Handler(h)
 }
 
-// paths are the full paths of a route without variables. Under a prefix the root answers with and without its slash.
+// paths are the full paths of a route. Under a prefix the root answers with and without its slash.
 func (a *API) paths(rt route) []string {
 	if rt.path == "/" && a.deps.Prefix != "" {
 		return []string{a.deps.Prefix, a.deps.Prefix + "/"}
@@ -119,7 +131,7 @@ func (a *API) allowed(r *http.Request) []string {
 	} {
 		probe.Method = m
 		var match mux.RouteMatch
-		if a.router.Match(&probe, &match) && match.MatchErr == nil {
+		if a.router().Match(&probe, &match) && match.MatchErr == nil {
 			methods = append(methods, m)
 		}
 	}

@@ -75,7 +75,7 @@ const (
 // API is the HTTP API: an http.Handler, built by New and ended by Shutdown.
 type API struct {
 	deps     Deps
-	router   *mux.Router
+	router   func() *mux.Router
 	literals map[string]*literal
 	notFound http.Handler
 	wrong    http.Handler // for a known path with a method it does not take

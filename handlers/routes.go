@@ -94,6 +94,9 @@ func plainTemplate(path string) string {
 	return path[:open] + path[strings.LastIndexByte(path, '}'):]
 }
 
+// pattern tells whether the path has variables, or anything below it.
+func (rt route) pattern() bool { return strings.ContainsAny(rt.path, "{*") }
+
 // metricLabel is the route's value of the metrics' path label under prefix: its name if it has one, else its
 // template, which telemetry normalises.
 func (rt route) metricLabel(prefix string) string {
