@@ -35,9 +35,10 @@ func newFixedAnswers(id info.Identity) fixedAnswers {
 	}
 }
 
+// mustJSON renders v indented by two spaces and with HTML's characters escaped.
 func mustJSON(v any) []byte {
 	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil { // The values are strings: this cannot happen.
+	if err != nil { // Only a programming error gets here: every answer is made of strings and numbers.
 		panic(err)
 	}
 	return body

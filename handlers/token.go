@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
-)
 
-const bearerRequired = "authorization bearer header required"
+	"github.com/podinfo-targets/podinfo/shared/token"
+)
 
 // issueToken answers POST /token with a signed JWT for the name in the body, or for anonymous.
 func (a *API) issueToken(w http.ResponseWriter, r *http.Request) {
@@ -16,11 +16,7 @@ func (a *API) issueToken(w http.ResponseWriter, r *http.Request) {
 		fail(w, "reading the request body failed", err)
 		return
 	}
-	name := "anonymous"
-	if buf.Len() > 0 {
-		name = buf.String()
-	}
-	issued, err := a.deps.Tokens.Issue(name)
+	issued, err := a.deps.Tokens.Issue(buf.String())
 	if err != nil {
 		a.warn(r, "issuing a token failed", err)
 		fail(w, "issuing a token failed", err)
@@ -33,8 +29,7 @@ func (a *API) issueToken(w http.ResponseWriter, r *http.Request) {
 func (a *API) validateToken(w http.ResponseWriter, r *http.Request) {
 	scheme, raw, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.Contains(raw, " ") {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		writeError(w, http.StatusUnauthorized, bearerRequired)
+		fail(w, "authorization bearer header required", token.ErrInvalid)
 		return
 	}
 	claims, err := a.deps.Tokens.Validate(raw)
