@@ -102,6 +102,12 @@ func abandoned(w http.ResponseWriter) {
 	writeError(w, statusClientGone, "client closed the connection before the answer")
 }
 
+// forbidden serves the routes that a read-only API refuses.
+func forbidden(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, http.StatusForbidden, "this server is read-only (--read-only or PODINFO_READ_ONLY); "+
+		"start it without to end it or to turn its switches")
+}
+
 // notImplemented serves the routes of a capability that the platform withholds.
 func notImplemented(reason string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) { writeError(w, http.StatusNotImplemented, reason) }

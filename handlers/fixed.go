@@ -57,7 +57,20 @@ func newInfoAnswer(id info.Identity) infoAnswer {
 	marker = marker[1 : len(marker)-1]
 	body := mustJSON(snapshot)
 	at := bytes.LastIndex(body, marker)
-	return infoAnswer{before: body[:at], after: body[at+len(marker):]}
+	return infoAnswer{before: body[:at], after: appendMembers(body[at+len(marker):], id.Platform)}
+}
+
+// appendMembers puts the platform's fields behind the last member of a rendered object, in the order given.
+func appendMembers(object []byte, fields []info.Field) []byte {
+	const end = "\n}"
+	object = bytes.TrimSuffix(object, []byte(end))
+	for _, f := range fields {
+		object = append(object, ",\n  "...)
+		object = appendString(object, f.Name)
+		object = append(object, ": "...)
+		object = appendString(object, f.Value)
+	}
+	return append(object, end...)
 }
 
 func (i infoAnswer) render(buf *bytes.Buffer) {

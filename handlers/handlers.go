@@ -38,6 +38,8 @@ type Deps struct {
 	ServerTimeout time.Duration
 	// LogRequests logs every answered request at info.
 	LogRequests bool
+	// ReadOnly refuses the routes that end the process or turn a switch.
+	ReadOnly bool
 
 	Environ func() []string          // the process's variables, secrets already masked
 	Configs func() map[string]string // the mounted configuration files by name

@@ -2,10 +2,10 @@ package handlers
 
 import "net/http"
 
-// healthz answers GET /healthz: 200 while the process should be left alone, else 503.
+// healthz answers GET /healthz and /health/live: 200 while the process should be left alone, else 503.
 func (a *API) healthz(w http.ResponseWriter, _ *http.Request) { a.probe(w, a.deps.Health.Live()) }
 
-// readyz answers GET /readyz: 200 while the process should get traffic, else 503.
+// readyz answers GET /readyz and /health/ready: 200 while the process should get traffic, else 503.
 func (a *API) readyz(w http.ResponseWriter, _ *http.Request) { a.probe(w, a.deps.Health.Ready()) }
 
 func (a *API) probe(w http.ResponseWriter, good bool) {

@@ -15,6 +15,7 @@ type route struct {
 	name   string     // the metrics' path label, whatever the prefix; empty = made from label or path
 	label  string     // the template the label is made from, when it is not path
 	needs  Capability // empty = nothing that a platform could lack
+	guard  bool       // refused where the API is read-only
 	shield bool       // probes, metrics and fault switches are never hit by an injected fault
 }
 
@@ -46,17 +47,19 @@ var routes = []route{
 	{path: "/echo", methods: anyMethod, serve: (*API).echo},
 	{path: "/echo/*", methods: anyMethod, serve: (*API).echo},
 	{path: "/env", methods: getPost, serve: (*API).env},
-	{path: "/fault_injection/disable", methods: post, serve: (*API).disableFaults, shield: true},
-	{path: "/fault_injection/enable", methods: post, serve: (*API).enableFaults, shield: true},
+	{path: "/fault_injection/disable", methods: post, serve: (*API).disableFaults, shield: true, guard: true},
+	{path: "/fault_injection/enable", methods: post, serve: (*API).enableFaults, shield: true, guard: true},
 	{path: "/fault_injection/status", methods: get, serve: (*API).faultStatus, shield: true},
 	{path: "/headers", methods: getPost, serve: (*API).headers},
+	{path: "/health/live", methods: get, serve: (*API).healthz, shield: true},
+	{path: "/health/ready", methods: get, serve: (*API).readyz, shield: true},
 	{path: "/healthz", methods: get, serve: (*API).healthz, shield: true},
 	{path: "/metrics", methods: anyMethod, serve: (*API).metrics, shield: true, needs: LocalMetric},
 	{path: "/openapi.json", methods: get, serve: (*API).openAPI},
-	{path: "/panic", methods: get, serve: (*API).panic, needs: Exit},
+	{path: "/panic", methods: get, serve: (*API).panic, needs: Exit, guard: true},
 	{path: "/readyz", methods: get, serve: (*API).readyz, shield: true},
-	{path: "/readyz/disable", methods: post, serve: (*API).disableReady},
-	{path: "/readyz/enable", methods: post, serve: (*API).enableReady},
+	{path: "/readyz/disable", methods: post, serve: (*API).disableReady, guard: true},
+	{path: "/readyz/enable", methods: post, serve: (*API).enableReady, guard: true},
 	{path: "/status/{code:[0-9]+}", methods: getPostPut, serve: (*API).status, name: "status"},
 	{path: "/store", methods: postPut, serve: (*API).writeStore, needs: Filesystem},
 	{path: "/store/{hash}", methods: get, serve: (*API).readStore, name: "store", needs: Filesystem},

@@ -24,6 +24,13 @@ import (
 // must accept each other's tokens without being configured. Nothing privileged may accept a token signed with it.
 const DefaultJWTSecret = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9" //nolint:gosec // public on purpose
 
+// The values of Config.LambdaInvokeMode, which are those of the invoke mode of a function URL in lower case:
+// https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
+const (
+	LambdaBuffered       = "buffered"        // an answer is sent when it is whole
+	LambdaResponseStream = "response_stream" // an answer is sent as it is written
+)
+
 // Config holds the settings of one process, checked. Its zero value is of no use; [Load] makes it.
 type Config struct {
 	Host            string // address that all listeners bind, without brackets; "" is every address
@@ -72,7 +79,11 @@ type Config struct {
 	MaxBodySize    int64 // bytes that a request's body may have
 	StoreMaxSize   int64 // bytes that the store may hold in total
 	LogRequests    bool  // log a line per request at info
+	ReadOnly       bool  // refuse /panic and the switches
 	EnvShowSecrets bool  // show secrets in /env
+
+	LambdaInvokeMode string // LambdaBuffered or LambdaResponseStream
+	LambdaBasePath   string // path of a custom domain's mapping: "" or /a/b, as Prefix is
 
 	Hostname string // name of this machine or pod, from the system
 }

@@ -27,6 +27,7 @@ type setting struct {
 	value pflag.Value
 	usage string
 
+	optional bool              // only targets that offer it have it
 	not      sources           // the places it is not read from
 	foreign  func(string) bool // tells values of its PODINFO_* variable that are not meant for podinfo; nil is none
 	platform string            // the platform's own variable for it, "" is none
@@ -51,7 +52,9 @@ type settings struct {
 func newSettings(target Target) (*settings, error) {
 	s := &settings{target: target, table: make(map[string]*setting), origin: make(map[string]string)}
 	for _, row := range s.rows() {
-		s.table[row.name] = &row
+		if !row.optional || slices.Contains(target.Offers, row.name) {
+			s.table[row.name] = &row
+		}
 	}
 	if err := target.apply(s); err != nil {
 		return nil, err
@@ -102,6 +105,10 @@ func (s *settings) rows() []setting {
 		{name: "jwt-secret", value: secret(&c.JWTSecret, DefaultJWTSecret), not: fromArgs,
 			usage: "secret that signs the tokens of /token; not a flag, because every process can read the flags " +
 				"of the others"},
+		{name: "lambda-base-path", value: prefix(&c.LambdaBasePath), optional: true,
+			usage: "path under which a custom domain's API mapping reaches the function; it is taken off every request"},
+		{name: "lambda-invoke-mode", value: invokeMode(&c.LambdaInvokeMode), optional: true,
+			usage: "how answers leave, as the function URL or the API is set up: buffered or response_stream"},
 		{name: "level", value: trimmedText(&c.Level, "info"),
 			usage: "lowest level that is logged: debug, info, warn, error, fatal or panic"},
 		{name: "log-requests", value: boolean(&c.LogRequests),
@@ -127,6 +134,8 @@ func (s *settings) rows() []setting {
 			usage: "unit of the random delay: s or ms"},
 		{name: "random-error", value: boolean(&c.RandomError),
 			usage: "answer one request in three with a random error"},
+		{name: "read-only", value: boolean(&c.ReadOnly),
+			usage: "refuse /panic and the switches of readiness and fault injection"},
 		{name: "secure-port", value: port(&c.SecurePort, 0), foreign: notNumber,
 			usage: "port of the HTTPS server, 0 for none"},
 		{name: "server-shutdown-timeout", value: duration(&c.ServerShutdownTimeout, 5*time.Second, 0),

@@ -9,6 +9,9 @@ type Target struct {
 	Name string
 	// Defaults replaces the defaults that differ on the platform.
 	Defaults map[string]string
+	// Offers lists the settings that this target has beyond those of all targets. To a target that does not list them
+	// they are unknown.
+	Offers []string
 	// Withheld lists the settings that mean nothing on the platform: no source can give them, they keep their default.
 	Withheld []string
 	// Environment names, for a setting, the variable in which the platform itself gives it, such as PORT for port.
@@ -21,6 +24,11 @@ var Server = Target{Name: "podinfo"}
 
 // apply changes the table of s to what the target asks for.
 func (t Target) apply(s *settings) error {
+	for _, name := range t.Offers {
+		if entry, ok := s.table[name]; !ok || !entry.optional {
+			return fmt.Errorf("target %s: there is no setting %s to offer", t.Name, name)
+		}
+	}
 	for name, text := range t.Defaults {
 		entry, ok := s.table[name]
 		if !ok {

@@ -154,6 +154,17 @@ func unit(target *time.Duration) *checked[time.Duration] {
 		}}
 }
 
+// invokeMode takes the name of a Lambda invoke mode, in the upper case of AWS too.
+func invokeMode(target *string) *checked[string] {
+	return parsedText(target, LambdaBuffered, func(s string) (string, error) {
+		switch mode := strings.ToLower(strings.TrimSpace(s)); mode {
+		case LambdaBuffered, LambdaResponseStream:
+			return mode, nil
+		}
+		return "", errors.New("not an invoke mode; give " + LambdaBuffered + " or " + LambdaResponseStream)
+	})
+}
+
 // list is a [pflag.SliceValue] of texts: separated by commas, quoted as in CSV where a text itself holds a comma.
 // White space around a text is dropped, and so is an empty text.
 type list struct{ target *[]string }

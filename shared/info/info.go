@@ -15,7 +15,13 @@ type Identity struct {
 	Color    string // the color of the page, a CSS color such as #34577c
 	Logo     string // the URL of the logo, absolute or a path on this server
 	Message  string // the greeting
+
+	// Platform is what the platform calls this instance. It is shown by /api/info, after the rest.
+	Platform []Field
 }
+
+// Field is one more thing that the platform tells, with its name in the style of the JSON keys, such as k_service.
+type Field struct{ Name, Value string }
 
 // Info is one answer: the identity together with the state of the Go runtime at that moment. All values are text,
 // numbers too, and the JSON keys keep this order, because clients of podinfo rely on both.

@@ -24,6 +24,23 @@ type Metrics struct {
 	total    *prometheus.CounterVec
 	totals   [statuses]atomic.Pointer[counted]
 	scrape   func() http.Handler
+	sink     func(Observation) // nil is none
+}
+
+// Observation is one finished request, with the label values that it has in the Prometheus families.
+type Observation struct {
+	Method, Path, Status string
+	Seconds              float64 // how long it took, 0 if it was not timed
+	Timed                bool    // whether it is in http_request_duration_seconds, and not only in http_requests_total
+}
+
+// MetricsOption changes what NewMetrics makes.
+type MetricsOption func(*Metrics)
+
+// WithSink has every request that is recorded handed to sink as well, in the goroutine that served the request. Nil
+// stands for no sink.
+func WithSink(sink func(Observation)) MetricsOption {
+	return func(m *Metrics) { m.sink = sink }
 }
 
 // counted is one child of http_requests_total, boxed so that a table can hold it behind an atomic pointer.
@@ -31,7 +48,7 @@ type counted struct{ prometheus.Counter }
 
 // NewMetrics returns a set of metrics with a registry of its own. What only a scrape needs is built by the first one,
 // so that a process that nobody has scraped yet did not pay for it at start.
-func NewMetrics() *Metrics {
+func NewMetrics(options ...MetricsOption) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -46,6 +63,9 @@ func NewMetrics() *Metrics {
 	}
 	m.registry.MustRegister(m.seconds, m.total)
 	m.scrape = sync.OnceValue(m.buildScrape)
+	for _, option := range options {
+		option(m)
+	}
 	return m
 }
 

@@ -35,12 +35,27 @@ func (r *Route) Observe(method string, status int, seconds float64) {
 	slot := statusSlot(status)
 	r.metrics.count(slot)
 	r.timing(method, slot).Observe(seconds)
+	if r.metrics.sink != nil {
+		r.tell(method, slot, seconds, true)
+	}
 }
 
 // Count records one request without a duration, for a request whose length says nothing about latency: a websocket
 // that was upgraded with 101.
-func (r *Route) Count(_ string, status int) {
-	r.metrics.count(statusSlot(status))
+func (r *Route) Count(method string, status int) {
+	slot := statusSlot(status)
+	r.metrics.count(slot)
+	if r.metrics.sink != nil {
+		r.tell(method, slot, 0, false)
+	}
+}
+
+// tell hands a recorded request to the sink.
+func (r *Route) tell(method string, slot int, seconds float64, timed bool) {
+	_, label := methodLabel(method)
+	r.metrics.sink(Observation{
+		Method: label, Path: r.path, Status: statusLabel(slot), Seconds: seconds, Timed: timed,
+	})
 }
 
 // timing returns the histogram of a method and status slot. Two first requests may both store one: it is the same

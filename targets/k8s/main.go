@@ -49,6 +49,14 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 // exporters sends telemetry over OTLP, by gRPC or HTTP as the standard OTEL_* variables say.
 func exporters() (telemetry.Exporters, error) { return otlp.Exporters(os.Getenv) }
 
+// exit is what lets the callers of gRPC end the process, as those of HTTP may; nil where they may not.
+func exit(cfg *config.Config) func(code int) {
+	if cfg.ReadOnly {
+		return nil
+	}
+	return os.Exit
+}
+
 // options says what listens where.
 func options(a *app.App) server.Options {
 	cfg := a.Config
@@ -61,7 +69,7 @@ func options(a *app.App) server.Options {
 	if cfg.GRPCPort > 0 {
 		o.GRPC = rpc.NewServer(rpc.Deps{
 			Identity: a.Identity, ServiceName: cfg.GRPCServiceName, Environ: a.Environ, Tokens: a.Tokens, Log: a.Log,
-			Metrics: a.Metrics.Registry(), Providers: a.Providers, Exit: os.Exit,
+			Metrics: a.Metrics.Registry(), Providers: a.Providers, Exit: exit(cfg),
 		})
 	}
 	return o

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/sirupsen/logrus"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/podinfo-targets/podinfo/handlers"
 	"github.com/podinfo-targets/podinfo/handlers/ui"
@@ -33,7 +34,15 @@ type Options struct {
 	Exit    func(code int) // ends the process
 	// Exporters says where traces, metrics and logs are sent. It is asked only when tracing is on.
 	Exporters func() (telemetry.Exporters, error)
-	Withheld  map[handlers.Capability]string
+	// Attributes tell the platform's names for this instance in everything that is exported.
+	Attributes []attribute.KeyValue
+	// Platform tells the same to the readers of /api/info.
+	Platform []info.Field
+	// Layout names the parts of a log line. Its zero value stands for [logging.Standard].
+	Layout logging.Layout
+	// Observe gets every request that is counted, in the goroutine that served it. Nil is none.
+	Observe  func(telemetry.Observation)
+	Withheld map[handlers.Capability]string
 }
 
 // App is an assembled podinfo. Its parts are there for the target to serve; Close releases them.
@@ -59,9 +68,10 @@ func New(cfg *config.Config, o Options) (*App, error) {
 		Identity: info.Identity{
 			Hostname: cfg.Hostname, Version: version.Version, Revision: version.Revision,
 			Color: cfg.UIColor, Logo: cfg.UILogo, Message: cfg.UIMessage,
+			Platform: o.Platform,
 		},
-		Log:     logging.New(o.Stderr, cfg.Level),
-		Metrics: telemetry.NewMetrics(),
+		Log:     newLog(cfg, o),
+		Metrics: telemetry.NewMetrics(telemetry.WithSink(o.Observe)),
 		Health:  health.New(!cfg.Unhealthy, !cfg.Unready),
 		Tokens:  token.NewIssuer(cfg.JWTSecret),
 		Environ: func() []string { return env.List(o.Environ, cfg.EnvShowSecrets) },
@@ -69,7 +79,7 @@ func New(cfg *config.Config, o Options) (*App, error) {
 	if cfg.JWTSecret == config.DefaultJWTSecret {
 		a.Log.Warn("tokens are signed with the well-known default secret; set PODINFO_JWT_SECRET to one of your own")
 	}
-	if err := a.startTelemetry(o.Exporters); err != nil {
+	if err := a.startTelemetry(o); err != nil {
 		return nil, err
 	}
 	a.startStress()
@@ -87,16 +97,23 @@ func (a *App) Close(ctx context.Context) {
 
 func (a *App) onClose(f func(context.Context)) { a.closers = append(a.closers, f) }
 
-func (a *App) startTelemetry(makeExporters func() (telemetry.Exporters, error)) error {
+func newLog(cfg *config.Config, o Options) *logrus.Logger {
+	if o.Layout.LevelName == nil {
+		return logging.New(o.Stderr, cfg.Level)
+	}
+	return logging.NewWithLayout(o.Stderr, cfg.Level, o.Layout)
+}
+
+func (a *App) startTelemetry(o Options) error {
 	if a.Config.OTelServiceName == "" {
 		return nil
 	}
-	exporters, err := makeExporters()
+	exporters, err := o.Exporters()
 	if err != nil {
 		return fmt.Errorf("cannot export telemetry: %w", err)
 	}
 	providers, err := telemetry.Start(context.Background(), telemetry.Options{
-		ServiceName: a.Config.OTelServiceName, ServiceVersion: version.Version,
+		ServiceName: a.Config.OTelServiceName, ServiceVersion: version.Version, Attributes: o.Attributes,
 		Exporters: exporters, Metrics: a.Metrics, Log: a.Log,
 	})
 	if err != nil {
@@ -127,6 +144,7 @@ func (a *App) deps(o Options) handlers.Deps {
 		MaxBody:       cfg.MaxBodySize,
 		ServerTimeout: cfg.HTTPServerTimeout,
 		LogRequests:   cfg.LogRequests,
+		ReadOnly:      cfg.ReadOnly,
 		Environ:       a.Environ,
 		Configs:       a.openConfigs(),
 		Exit:          o.Exit,
