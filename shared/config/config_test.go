@@ -22,6 +22,11 @@ type row struct {
 	file, variable, flag string
 }
 
+// every is a target with every setting that there is.
+func every() config.Target {
+	return config.Target{Name: "podinfo", Offers: []string{"lambda-base-path", "lambda-invoke-mode"}}
+}
+
 // rows is every setting that podinfo users know by its name and default, and the ones that are new.
 var rows = []row{
 	{"backend-url", func(c *config.Config) any { return c.BackendURLs }, "[]", "http://f", "http://e", "http://a"},
@@ -35,6 +40,9 @@ var rows = []row{
 	{"host", func(c *config.Config) any { return c.Host }, "", "127.0.0.1", "127.0.0.2", "::1"},
 	{"http-client-timeout", func(c *config.Config) any { return c.HTTPClientTimeout }, "2m0s", "1s", "2s", "3s"},
 	{"http-server-timeout", func(c *config.Config) any { return c.HTTPServerTimeout }, "30s", "1s", "2s", "3s"},
+	{"lambda-base-path", func(c *config.Config) any { return c.LambdaBasePath }, "", "/f", "/e", "/a"},
+	{"lambda-invoke-mode", func(c *config.Config) any { return c.LambdaInvokeMode }, "buffered",
+		"response_stream", "buffered", "response_stream"},
 	{"level", func(c *config.Config) any { return c.Level }, "info", "warn", "error", "debug"},
 	{"log-requests", func(c *config.Config) any { return c.LogRequests }, "false", "true", "false", "true"},
 	{"max-body-size", func(c *config.Config) any { return c.MaxBodySize }, "10485760", "1", "2", "3"},
@@ -47,6 +55,7 @@ var rows = []row{
 	{"random-delay-min", func(c *config.Config) any { return c.RandomDelayMin / time.Second }, "0s", "1", "2", "3"},
 	{"random-delay-unit", func(c *config.Config) any { return c.RandomDelayUnit }, "1s", "ms", "s", "ms"},
 	{"random-error", func(c *config.Config) any { return c.RandomError }, "false", "true", "false", "true"},
+	{"read-only", func(c *config.Config) any { return c.ReadOnly }, "false", "true", "false", "true"},
 	{"secure-port", func(c *config.Config) any { return c.SecurePort }, "0", "1", "2", "3"},
 	{"server-shutdown-timeout", func(c *config.Config) any { return c.ServerShutdownTimeout }, "5s", "1s", "2s", "3s"},
 	{"shutdown-delay", func(c *config.Config) any { return c.ShutdownDelay }, "3s", "1s", "2s", "0s"},
@@ -93,7 +102,7 @@ func TestPrecedence(t *testing.T) {
 				{"file, variable, flag", []string{inDir, "--" + r.name + "=" + r.flag}, []string{variable}, r.want(r.flag)},
 			}
 			for _, step := range steps {
-				c := load(t, step.args, step.env)
+				c := loadFor(t, every(), step.args, step.env)
 				if got := fmt.Sprint(r.get(c)); got != step.want {
 					t.Errorf("from %s: %s is %q, want %q", step.sources, r.name, got, step.want)
 				}
@@ -107,11 +116,15 @@ func TestPrecedence(t *testing.T) {
 func TestPrecedenceCoversEverySetting(t *testing.T) {
 	t.Parallel()
 	var usage strings.Builder
-	if err := config.Usage(&usage, config.Server); err != nil {
+	if err := config.Usage(&usage, every()); err != nil {
 		t.Fatal(err)
 	}
-	flag := regexp.MustCompile(`(?m)^  (?:    |-.,) --([a-z0-9-]+)`)
-	for _, found := range flag.FindAllStringSubmatch(usage.String(), -1) {
+	flag := regexp.MustCompile(`(?m)^ +(?:-., )?--([a-z0-9-]+)`)
+	shown := flag.FindAllStringSubmatch(usage.String(), -1)
+	if len(shown) <= len(rows) {
+		t.Errorf("the usage shows %d flags, fewer than there are settings:\n%s", len(shown), usage.String())
+	}
+	for _, found := range shown {
 		known := slices.ContainsFunc(rows, func(r row) bool { return r.name == found[1] })
 		if !known && !slices.Contains([]string{"config", "config-path", "help", "version"}, found[1]) {
 			t.Errorf("--%s has no row in this test", found[1])
@@ -284,7 +297,13 @@ func TestServiceLinks(t *testing.T) {
 // load loads the settings of the server and fails the test when that does not work.
 func load(t *testing.T, args, env []string) *config.Config {
 	t.Helper()
-	c, err := config.Load(args, env, config.Server)
+	return loadFor(t, config.Server, args, env)
+}
+
+// loadFor is load for another target.
+func loadFor(t *testing.T, target config.Target, args, env []string) *config.Config {
+	t.Helper()
+	c, err := config.Load(args, env, target)
 	if err != nil {
 		t.Fatalf("Load(%q, %q): %v", args, env, err)
 	}

@@ -15,6 +15,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("--port=1", "PODINFO_PORT=tcp://10.0.0.1:1", "config.yaml", []byte("port: 1\nbackend-url: [a, b]\n"))
 	f.Add("--prefix=/a", "PODINFO_LEVEL=debug", "my.app.toml", []byte("port = 1\n[x]\ny = 1979-05-27\n"))
 	f.Add("-h", "PODINFO_RANDOM_DELAY_MIN=9", "c.json", []byte(`{"port": 1e3, "h2c": null}`))
+	f.Add("--lambda-base-path=a", "PODINFO_LAMBDA_INVOKE_MODE=x", "config", []byte("lambda-invoke-mode: BUFFERED\n"))
 	f.Add("--backend-url=\"a", "PODINFO_HTTP_SERVER_TIMEOUT=-1s", "config", []byte("a: &a [*a]\n"))
 	f.Fuzz(func(t *testing.T, arg, variable, name string, file []byte) {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 100 {
@@ -22,7 +23,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		const secret = "correct-horse"
 		args := []string{"--config-path=" + dir(t, name, string(file)), "--config=" + name, arg}
-		c, err := config.Load(args, []string{"PODINFO_JWT_SECRET=" + secret, variable}, config.Server)
+		c, err := config.Load(args, []string{"PODINFO_JWT_SECRET=" + secret, variable}, every())
 		if err != nil {
 			if strings.ContainsFunc(err.Error(), unicode.IsControl) {
 				t.Errorf("the error is more than a line: %q", err)

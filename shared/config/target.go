@@ -25,8 +25,12 @@ var Server = Target{Name: "podinfo"}
 // apply changes the table of s to what the target asks for.
 func (t Target) apply(s *settings) error {
 	for _, name := range t.Offers {
-		if entry, ok := s.table[name]; !ok || !entry.optional {
+		entry, ok := s.table[name]
+		if !ok {
 			return fmt.Errorf("target %s: there is no setting %s to offer", t.Name, name)
+		}
+		if !entry.optional {
+			return fmt.Errorf("target %s: setting %s is one of all targets; offer it no more", t.Name, name)
 		}
 	}
 	for name, text := range t.Defaults {

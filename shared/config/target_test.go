@@ -84,6 +84,68 @@ func TestTargetWithholds(t *testing.T) {
 	}
 }
 
+// TestTargetOffers has a target that takes the settings of Lambda from where Lambda can give them, the environment.
+func TestTargetOffers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, variable string
+		mode, path     string
+		err            string
+	}{
+		{name: "defaults", mode: config.LambdaBuffered},
+		{name: "empty", variable: "PODINFO_LAMBDA_INVOKE_MODE=", mode: config.LambdaBuffered},
+		{name: "streamed", variable: "PODINFO_LAMBDA_INVOKE_MODE=response_stream", mode: config.LambdaResponseStream},
+		{name: "as AWS writes it", variable: "PODINFO_LAMBDA_INVOKE_MODE= RESPONSE_STREAM\n",
+			mode: config.LambdaResponseStream},
+		{name: "path", variable: "PODINFO_LAMBDA_BASE_PATH=shop//podinfo/", mode: config.LambdaBuffered,
+			path: "/shop/podinfo"},
+		{name: "root", variable: "PODINFO_LAMBDA_BASE_PATH=/", mode: config.LambdaBuffered},
+		{name: "no mode", variable: "PODINFO_LAMBDA_INVOKE_MODE=stream",
+			err: `environment PODINFO_LAMBDA_INVOKE_MODE "stream": not an invoke mode; give buffered or response_stream`},
+		{name: "no path", variable: "PODINFO_LAMBDA_BASE_PATH=/{proxy+}",
+			err: `environment PODINFO_LAMBDA_BASE_PATH "/{proxy+}": not a path; use letters, digits and - . _ ~ ` +
+				`between slashes, such as /podinfo`},
+		{name: "of all targets", variable: "PODINFO_READ_ONLY=perhaps",
+			err: `environment PODINFO_READ_ONLY "perhaps": neither true nor false; give one of the two`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(nil, []string{tt.variable}, every())
+			if tt.err != "" {
+				wantError(t, err, tt.err)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.LambdaInvokeMode != tt.mode || c.LambdaBasePath != tt.path {
+				t.Errorf("%s gives %q and %q, want %q and %q", tt.variable, c.LambdaInvokeMode, c.LambdaBasePath, tt.mode,
+					tt.path)
+			}
+		})
+	}
+}
+
+// What a target does not offer it does not know.
+func TestTargetOffersNothingByItself(t *testing.T) {
+	t.Parallel()
+	var usage strings.Builder
+	if err := config.Usage(&usage, config.Server); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lambda-base-path", "lambda-invoke-mode"} {
+		_, err := config.Load([]string{"--" + name + "=x"}, nil, config.Server)
+		wantError(t, err, "unknown flag: --"+name)
+		inDir := "--config-path=" + dir(t, "config.yaml", name+": '{'\n")
+		if _, err := config.Load([]string{inDir}, []string{variable(name) + "={"}, config.Server); err != nil {
+			t.Errorf("%s is looked at: %v", name, err)
+		}
+		if strings.Contains(usage.String(), name) {
+			t.Errorf("the usage shows %s", name)
+		}
+	}
+}
+
 // A target is written once and wrong at once: Load and Usage say what.
 func TestTargetMistakes(t *testing.T) {
 	t.Parallel()
@@ -98,6 +160,9 @@ func TestTargetMistakes(t *testing.T) {
 		{config.Target{Name: "x", Environment: map[string]string{"prt": "PORT"}},
 			"target x: there is no setting prt to read from PORT"},
 		{config.Target{Name: "x", Withheld: []string{"prt"}}, "target x: there is no setting prt to withhold"},
+		{config.Target{Name: "x", Offers: []string{"lambda"}}, "target x: there is no setting lambda to offer"},
+		{config.Target{Name: "x", Offers: []string{"port"}},
+			"target x: setting port is one of all targets; offer it no more"},
 	}
 	for _, tt := range tests {
 		_, err := config.Load(nil, nil, tt.target)
