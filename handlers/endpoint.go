@@ -73,9 +73,9 @@ func (e *endpoint) finish(resp *response, r *http.Request, start time.Time) {
 	cut := cause != nil && e.api.panicked(resp, r, cause)
 	elapsed := time.Since(start)
 	if resp.hijacked {
-		e.metrics.Count(r.Method, resp.Status())
+		e.metrics.Count(r.Context(), r.Method, resp.Status())
 	} else {
-		e.metrics.Observe(r.Method, resp.Status(), elapsed.Seconds())
+		e.metrics.Observe(r.Context(), r.Method, resp.Status(), elapsed.Seconds())
 	}
 	if e.api.deps.LogRequests {
 		e.api.logFinished(r, resp, elapsed)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"sync"
@@ -24,7 +25,7 @@ type Metrics struct {
 	total    *prometheus.CounterVec
 	totals   [statuses]atomic.Pointer[counted]
 	scrape   func() http.Handler
-	sink     func(Observation) // nil is none
+	sink     func(context.Context, Observation) // nil is none
 }
 
 // Observation is one finished request, with the label values that it has in the Prometheus families.
@@ -37,14 +38,17 @@ type Observation struct {
 // MetricsOption changes what NewMetrics makes.
 type MetricsOption func(*Metrics)
 
-// WithSink has every request that is recorded handed to sink as well, in the goroutine that served the request. Nil
-// stands for no sink.
-func WithSink(sink func(Observation)) MetricsOption {
+// WithSink has every request that is recorded handed to sink as well, with the request's context and in the goroutine
+// that served the request. Nil stands for no sink.
+func WithSink(sink func(context.Context, Observation)) MetricsOption {
 	return func(m *Metrics) { m.sink = sink }
 }
 
 // counted is one child of http_requests_total, boxed so that a table can hold it behind an atomic pointer.
-type counted struct{ prometheus.Counter }
+type counted struct {
+	prometheus.Counter
+	status string // its label
+}
 
 // NewMetrics returns a set of metrics with a registry of its own. What only a scrape needs is built by the first one,
 // so that a process that nobody has scraped yet did not pay for it at start.
@@ -101,15 +105,17 @@ func (m *Metrics) Route(name string) *Route {
 	return &Route{metrics: m, path: PathLabel(name)}
 }
 
-// count adds one request to http_requests_total.
-func (m *Metrics) count(status int) {
+// count adds one request to http_requests_total and returns the label of its status.
+func (m *Metrics) count(status int) string {
 	slot := &m.totals[status]
 	c := slot.Load()
 	if c == nil {
-		c = &counted{m.total.WithLabelValues(statusLabel(status))}
+		label := statusLabel(status)
+		c = &counted{m.total.WithLabelValues(label), label}
 		slot.Store(c)
 	}
 	c.Inc()
+	return c.status
 }
 
 // statusSlot returns the slot of status in a table: the status itself, or 0 when it has not three digits.

@@ -60,9 +60,9 @@ func lines(text string, prefixes ...string) string {
 func TestFamilies(t *testing.T) {
 	t.Parallel()
 	m := telemetry.NewMetrics()
-	m.Route("/cache/{key}").Observe(http.MethodGet, http.StatusNotFound, 0.3)
-	m.Route("ws_echo").Count(http.MethodGet, http.StatusSwitchingProtocols)
-	m.Route("echo").Observe("BREW", http.StatusAccepted, 11)
+	m.Route("/cache/{key}").Observe(t.Context(), http.MethodGet, http.StatusNotFound, 0.3)
+	m.Route("ws_echo").Count(t.Context(), http.MethodGet, http.StatusSwitchingProtocols)
+	m.Route("echo").Observe(t.Context(), "BREW", http.StatusAccepted, 11)
 
 	_, text := scrape(t, m, http.MethodGet, nil)
 
@@ -187,7 +187,7 @@ func TestScrapeCountsItself(t *testing.T) {
 func TestTwoMetricsShareNothing(t *testing.T) {
 	t.Parallel()
 	one, other := telemetry.NewMetrics(), telemetry.NewMetrics()
-	one.Route("version").Observe(http.MethodGet, http.StatusOK, 0.001)
+	one.Route("version").Observe(t.Context(), http.MethodGet, http.StatusOK, 0.001)
 	if _, text := scrape(t, other, http.MethodGet, nil); lines(text, "http_") != "" {
 		t.Errorf("requests of one Metrics show up in another:\n%s", lines(text, "http_"))
 	}
@@ -199,7 +199,7 @@ func TestSeriesAreBounded(t *testing.T) {
 	route := m.Route("echo")
 	for _, method := range []string{"A", "B", "get", "", strings.Repeat("X", 1<<16)} {
 		for _, status := range []int{-1, 0, 99, 1000, 1 << 40} {
-			route.Observe(method, status, 0)
+			route.Observe(t.Context(), method, status, 0)
 		}
 	}
 	_, text := scrape(t, m, http.MethodGet, nil)
@@ -220,7 +220,7 @@ func TestConcurrentFirstRequestsAreAllCounted(t *testing.T) {
 	for i := range workers {
 		wg.Go(func() {
 			for range rounds {
-				routes[i%len(routes)].Observe(http.MethodPut, http.StatusAccepted, 0.002)
+				routes[i%len(routes)].Observe(t.Context(), http.MethodPut, http.StatusAccepted, 0.002)
 			}
 		})
 	}
@@ -238,9 +238,9 @@ http_requests_total{status="202"} 4000
 func TestObserveAllocatesNothing(t *testing.T) {
 	route := telemetry.NewMetrics().Route("version")
 	observe := func() {
-		route.Observe(http.MethodGet, http.StatusOK, 0.001)
-		route.Observe("BREW", http.StatusTeapot, 0.001)
-		route.Count(http.MethodGet, http.StatusSwitchingProtocols)
+		route.Observe(t.Context(), http.MethodGet, http.StatusOK, 0.001)
+		route.Observe(t.Context(), "BREW", http.StatusTeapot, 0.001)
+		route.Count(t.Context(), http.MethodGet, http.StatusSwitchingProtocols)
 	}
 	observe()
 	if allocs := testing.AllocsPerRun(100, observe); allocs != 0 {
@@ -259,7 +259,7 @@ func BenchmarkObserve(b *testing.B) {
 	route := telemetry.NewMetrics().Route("version")
 	b.ReportAllocs()
 	for b.Loop() {
-		route.Observe(http.MethodGet, http.StatusOK, 0.001)
+		route.Observe(b.Context(), http.MethodGet, http.StatusOK, 0.001)
 	}
 }
 
@@ -268,7 +268,7 @@ func BenchmarkObserveParallel(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			route.Observe(http.MethodGet, http.StatusOK, 0.001)
+			route.Observe(b.Context(), http.MethodGet, http.StatusOK, 0.001)
 		}
 	})
 }
@@ -283,7 +283,7 @@ func BenchmarkFirstScrape(b *testing.B) {
 func BenchmarkScrape(b *testing.B) {
 	m := telemetry.NewMetrics()
 	for _, name := range []string{"root", "version", "healthz", "readyz", "echo", "api_info", "cache", "token"} {
-		m.Route(name).Observe(http.MethodGet, http.StatusOK, 0.001)
+		m.Route(name).Observe(b.Context(), http.MethodGet, http.StatusOK, 0.001)
 	}
 	handler := m.Handler()
 	b.ReportAllocs()

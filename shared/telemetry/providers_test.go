@@ -174,7 +174,7 @@ func TestSignalsArriveOnShutdown(t *testing.T) {
 			get(t, p.Handler("/cache/{key}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				log.WithContext(r.Context()).WithField("key", "a").Warn("cache key not found")
 				w.WriteHeader(http.StatusNotFound)
-				route.Observe(r.Method, http.StatusNotFound, 0.25)
+				route.Observe(t.Context(), r.Method, http.StatusNotFound, 0.25)
 			})), "/cache/a", nil)
 			if err := p.Shutdown(bounded(t)); err != nil {
 				t.Fatalf("Shutdown: %v", err)

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 
@@ -30,32 +31,30 @@ type timings [statuses]atomic.Pointer[timing]
 type timing struct{ prometheus.Observer }
 
 // Observe records one finished request: it counts it and adds its duration in seconds to the histogram. A method that
-// is none of RFC 9110 §9.3 and RFC 5789 is recorded as OTHER, a status outside 100..999 as unknown.
-func (r *Route) Observe(method string, status int, seconds float64) {
+// is none of RFC 9110 §9.3 and RFC 5789 is recorded as OTHER, a status outside 100..999 as unknown. ctx is the request's,
+// for the sink.
+func (r *Route) Observe(ctx context.Context, method string, status int, seconds float64) {
 	slot := statusSlot(status)
-	r.metrics.count(slot)
+	label := r.metrics.count(slot)
 	r.timing(method, slot).Observe(seconds)
-	if r.metrics.sink != nil {
-		r.tell(method, slot, seconds, true)
-	}
+	r.tell(ctx, Observation{Method: method, Status: label, Seconds: seconds, Timed: true})
 }
 
 // Count records one request without a duration, for a request whose length says nothing about latency: a websocket
 // that was upgraded with 101.
-func (r *Route) Count(method string, status int) {
-	slot := statusSlot(status)
-	r.metrics.count(slot)
-	if r.metrics.sink != nil {
-		r.tell(method, slot, 0, false)
-	}
+func (r *Route) Count(ctx context.Context, method string, status int) {
+	label := r.metrics.count(statusSlot(status))
+	r.tell(ctx, Observation{Method: method, Status: label})
 }
 
-// tell hands a recorded request to the sink.
-func (r *Route) tell(method string, slot int, seconds float64, timed bool) {
-	_, label := methodLabel(method)
-	r.metrics.sink(Observation{
-		Method: label, Path: r.path, Status: statusLabel(slot), Seconds: seconds, Timed: timed,
-	})
+// tell hands a recorded request to the sink, under the labels of its route and method.
+func (r *Route) tell(ctx context.Context, o Observation) {
+	if r.metrics.sink == nil {
+		return
+	}
+	o.Path = r.path
+	_, o.Method = methodLabel(o.Method)
+	r.metrics.sink(ctx, o)
 }
 
 // timing returns the histogram of a method and status slot. Two first requests may both store one: it is the same

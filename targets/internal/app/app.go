@@ -40,8 +40,8 @@ type Options struct {
 	Platform []info.Field
 	// Layout names the parts of a log line. Its zero value stands for [logging.Standard].
 	Layout logging.Layout
-	// Observe gets every request that is counted, in the goroutine that served it. Nil is none.
-	Observe  func(telemetry.Observation)
+	// Observe gets every request that is counted, with its context and in the goroutine that served it. Nil is none.
+	Observe  func(context.Context, telemetry.Observation)
 	Withheld map[handlers.Capability]string
 }
 
