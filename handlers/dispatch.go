@@ -45,6 +45,9 @@ func (a *API) register() {
 	a.literals = make(map[string]*literal)
 	a.notFound = a.unmatched(http.NotFoundHandler())
 	a.wrong = a.unmatched(http.HandlerFunc(a.methodNotAllowed))
+	if reason, withheld := a.deps.Withheld[GRPC]; withheld {
+		a.noGRPC = a.unmatched(http.HandlerFunc(notImplemented(reason)))
+	}
 	endpoints := make([]http.Handler, len(routes))
 	for i, rt := range routes {
 		endpoints[i] = a.endpoint(rt)

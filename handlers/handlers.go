@@ -9,6 +9,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -71,6 +72,7 @@ const (
 	Filesystem  Capability = "filesystem"   // a writable directory
 	Streaming   Capability = "streaming"    // answers delivered as they are written
 	Websocket   Capability = "websocket"    // connections that outlive their request
+	GRPC        Capability = "grpc"         // remote procedure calls; served beside the API where they are
 	LocalMetric Capability = "local-metric" // metrics kept by this process
 )
 
@@ -81,6 +83,7 @@ type API struct {
 	literals map[string]*literal
 	notFound http.Handler
 	wrong    http.Handler // for a known path with a method it does not take
+	noGRPC   http.Handler // for gRPC, nil where the platform does not withhold it
 	fixed    fixedAnswers
 	docs     *openapi.Documents
 	sockets  sockets
@@ -97,7 +100,17 @@ func New(deps Deps) *API {
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.noGRPC != nil && isGRPC(r) {
+		a.noGRPC.ServeHTTP(w, r)
+		return
+	}
 	a.dispatch(w, r)
+}
+
+// isGRPC tells a call over gRPC by its content type, application/grpc with or without what follows it. See
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
+func isGRPC(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
 // Shutdown tells every open websocket to go away (RFC 6455 §7.4.1, code 1001) and waits for them until ctx ends, when
