@@ -1,10 +1,8 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -23,6 +21,9 @@ var (
 )
 
 var faultBody = []byte(`{"status":"fault injection enabled"}` + "\n")
+
+// errOverdue comes beside whatever else went wrong with a request whose time was over.
+var errOverdue = errors.New("the request was not finished before the platform's deadline for it")
 
 // Errors of the requests themselves; the packages that do the work bring their own.
 var (
@@ -46,6 +47,7 @@ var failures = []struct {
 	status  int
 	message string
 }{
+	{errOverdue, http.StatusGatewayTimeout, errOverdue.Error()},
 	{errBodyTooLarge, http.StatusRequestEntityTooLarge, errBodyTooLarge.Error()},
 	{errBodyInvalid, http.StatusBadRequest, errBodyInvalid.Error()},
 	{errBodySlow, http.StatusRequestTimeout, errBodySlow.Error()},
@@ -66,8 +68,12 @@ type failure struct {
 }
 
 // fail answers with what err means to the client; doing names the operation, in the words that the client reads when
-// the kind of error has none of its own. The cause stays in the log.
-func fail(w http.ResponseWriter, doing string, err error) {
+// the kind of error has none of its own. The cause stays in the log. Once the time for the request is over that is the
+// cause, whatever came of it on the way.
+func fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	if overdue(r.Context()) {
+		err = errors.Join(errOverdue, err)
+	}
 	status, message := http.StatusInternalServerError, doing
 	for _, f := range failures {
 		if !errors.Is(err, f.kind) {
@@ -97,8 +103,12 @@ func writeError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, failure{Code: status, Message: message})
 }
 
-// abandoned ends a request whose client left while the answer was waited for.
-func abandoned(w http.ResponseWriter) {
+// ended answers a request that ended while its answer was waited for: its time was over, or its client left.
+func ended(w http.ResponseWriter, r *http.Request) {
+	if overdue(r.Context()) {
+		writeError(w, http.StatusGatewayTimeout, errOverdue.Error())
+		return
+	}
 	writeError(w, statusClientGone, "client closed the connection before the answer")
 }
 
@@ -152,29 +162,4 @@ func send(w http.ResponseWriter, status int, body []byte) {
 	}
 	// It fails when the client is gone, and then there is nobody to tell. Every answer has its type, and nosniff.
 	_, _ = w.Write(body) //nolint:gosec // see above: no browser takes it for a page
-}
-
-// readBody reads the request's body into buf, up to the limit, and tells a client's errors from a slow client.
-func (a *API) readBody(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer) error {
-	limit := a.deps.MaxBody
-	if r.ContentLength > limit {
-		return errBodyTooLarge
-	}
-	body := r.Body
-	if r.ContentLength < 0 { // A length that was announced is a limit already: net/http reads no further.
-		body = http.MaxBytesReader(w, body, limit)
-	}
-	buf.Grow(int(min(max(r.ContentLength, 0), firstGrowth)) + bytes.MinRead) // MinRead: ReadFrom grows for the EOF
-	_, err := buf.ReadFrom(body)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &tooLarge):
-		return errBodyTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return errBodySlow
-	default:
-		return errBodyInvalid
-	}
 }

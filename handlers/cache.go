@@ -29,7 +29,7 @@ func (a *API) writeCache(w http.ResponseWriter, r *http.Request) {
 	buf := borrowBuffer()
 	defer returnBuffer(buf)
 	if err := a.readBody(w, r, buf); err != nil {
-		fail(w, "reading the request body failed", err)
+		fail(w, r, "reading the request body failed", err)
 		return
 	}
 	if err := a.deps.Cache.Set(r.Context(), mux.Vars(r)["key"], buf.Bytes(), 0); err != nil {
@@ -51,5 +51,5 @@ func (a *API) deleteCache(w http.ResponseWriter, r *http.Request) {
 // cacheFailed logs and answers an operation that the cache could not do.
 func (a *API) cacheFailed(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	a.warn(r, doing, err)
-	fail(w, doing, err)
+	fail(w, r, doing, err)
 }

@@ -8,7 +8,7 @@ func (a *API) echo(w http.ResponseWriter, r *http.Request) {
 	buf := borrowBuffer()
 	defer returnBuffer(buf)
 	if err := a.readBody(w, r, buf); err != nil {
-		fail(w, "reading the request body failed", err)
+		fail(w, r, "reading the request body failed", err)
 		return
 	}
 	w.Header()["X-Color"] = a.fixed.color
@@ -16,5 +16,10 @@ func (a *API) echo(w http.ResponseWriter, r *http.Request) {
 		sendRaw(w, http.StatusAccepted, buf.Bytes())
 		return
 	}
-	writeJSON(w, http.StatusOK, a.deps.Backends.Call(r.Context(), r.Header, buf.Bytes()))
+	answers := a.deps.Backends.Call(r.Context(), r.Header, buf.Bytes())
+	if overdue(r.Context()) {
+		ended(w, r) // The texts of the calls that it cut would read as if their backends had failed.
+		return
+	}
+	writeJSON(w, http.StatusOK, answers)
 }

@@ -117,7 +117,7 @@ func (a *API) disturb(w http.ResponseWriter, r *http.Request) bool {
 	if delay := f.Delay(); delay > 0 {
 		a.extendDeadlines(w, delay)
 		if !wait(r.Context(), delay) {
-			abandoned(w)
+			ended(w, r)
 			return true
 		}
 	}

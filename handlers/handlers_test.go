@@ -386,7 +386,9 @@ func TestFaultsSpareProbesMetricsAndSwitches(t *testing.T) {
 		if on {
 			ask(t, "POST", url+"/fault_injection/enable")
 		}
-		for _, path := range []string{"/healthz", "/readyz", "/metrics", "/fault_injection/status", "/no/such/route"} {
+		for _, path := range []string{
+			"/healthz", "/readyz", "/health/live", "/health/ready", "/metrics", "/fault_injection/status", "/no/such/route",
+		} {
 			want := 200
 			if path == "/no/such/route" {
 				want = 404

@@ -11,13 +11,13 @@ func (a *API) writeStore(w http.ResponseWriter, r *http.Request) {
 	buf := borrowBuffer()
 	defer returnBuffer(buf)
 	if err := a.readBody(w, r, buf); err != nil {
-		fail(w, "reading the request body failed", err)
+		fail(w, r, "reading the request body failed", err)
 		return
 	}
 	hash, err := a.deps.Store.Put(buf.Bytes())
 	if err != nil {
 		a.warn(r, "writing file failed", err)
-		fail(w, "writing file failed", err)
+		fail(w, r, "writing file failed", err)
 		return
 	}
 	writeJSON(w, http.StatusAccepted, map[string]string{"hash": hash})
@@ -30,7 +30,7 @@ func (a *API) readStore(w http.ResponseWriter, r *http.Request) {
 	data, err := a.deps.Store.Get(hash)
 	if err != nil {
 		a.deps.Log.WithContext(r.Context()).WithError(err).WithField("file", hash).Warn("reading file failed")
-		fail(w, "reading file failed", err)
+		fail(w, r, "reading file failed", err)
 		return
 	}
 	sendRaw(w, http.StatusAccepted, data)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -25,7 +26,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, int(code), map[string]int64{"status": code})
 }
 
-// delay answers GET /delay/{wait} after that many seconds, or never if the client leaves first.
+// delay answers GET /delay/{wait} after that many seconds, or before if the request ends first.
 func (a *API) delay(w http.ResponseWriter, r *http.Request) {
 	seconds, ok := wholeNumber(mux.Vars(r)["wait"], longest)
 	if !ok {
@@ -33,7 +34,7 @@ func (a *API) delay(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !a.hold(w, r, seconds) {
-		abandoned(w)
+		ended(w, r)
 		return
 	}
 	sendJSON(w, http.StatusOK, delayBody(seconds))
@@ -56,7 +57,7 @@ func (a *API) chunked(w http.ResponseWriter, r *http.Request) {
 }
 
 // hold waits that many seconds and moves the connection's deadlines past them, so that the answer is not cut by the
-// server's own timeout. It reports false at once when the client leaves.
+// server's own timeout. It reports false at once when the request ends: its client leaves, or its deadline passes.
 func (a *API) hold(w http.ResponseWriter, r *http.Request, seconds int64) bool {
 	d := time.Duration(seconds) * time.Second
 	a.extendDeadlines(w, d)
@@ -96,6 +97,22 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// overdue tells whether the deadline has passed that the platform set for a request. A client that left before it is
+// another matter.
+func overdue(ctx context.Context) bool {
+	if err := ctx.Err(); err != nil {
+		return errors.Is(err, context.DeadlineExceeded)
+	}
+	return deadlinePassed(ctx)
+}
+
+// deadlinePassed looks at the time: what waited on a connection with the same deadline may be here before the context's
+// own clock struck.
+func deadlinePassed(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 func delayBody(seconds int64) []byte {

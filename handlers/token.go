@@ -13,13 +13,13 @@ func (a *API) issueToken(w http.ResponseWriter, r *http.Request) {
 	buf := borrowBuffer()
 	defer returnBuffer(buf)
 	if err := a.readBody(w, r, buf); err != nil {
-		fail(w, "reading the request body failed", err)
+		fail(w, r, "reading the request body failed", err)
 		return
 	}
 	issued, err := a.deps.Tokens.Issue(buf.String())
 	if err != nil {
 		a.warn(r, "issuing a token failed", err)
-		fail(w, "issuing a token failed", err)
+		fail(w, r, "issuing a token failed", err)
 		return
 	}
 	writeJSON(w, http.StatusOK, issued)
@@ -29,12 +29,12 @@ func (a *API) issueToken(w http.ResponseWriter, r *http.Request) {
 func (a *API) validateToken(w http.ResponseWriter, r *http.Request) {
 	scheme, raw, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.Contains(raw, " ") {
-		fail(w, "authorization bearer header required", token.ErrInvalid)
+		fail(w, r, "authorization bearer header required", token.ErrInvalid)
 		return
 	}
 	claims, err := a.deps.Tokens.Validate(raw)
 	if err != nil {
-		fail(w, err.Error(), err)
+		fail(w, r, err.Error(), err)
 		return
 	}
 	writeJSON(w, http.StatusOK, struct {
