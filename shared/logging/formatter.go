@@ -26,9 +26,13 @@ func (f *formatter) Format(entry *logrus.Entry) ([]byte, error) {
 	}
 	l := line{bytes: append(buffer.AvailableBuffer(), '{')}
 	f.parts(&l, entry)
-	for _, name := range slices.Sorted(maps.Keys(entry.Data)) {
+	fields := entry.Data
+	if f.layout.Fields != nil {
+		fields = f.layout.Fields(entry)
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		l.key(f.fieldKey(name))
-		l.bytes = appendValue(l.bytes, entry.Data[name])
+		l.bytes = appendValue(l.bytes, fields[name])
 	}
 	buffer.Write(append(l.bytes, "}\n"...))
 	return buffer.Bytes(), nil

@@ -61,6 +61,10 @@ type Layout struct {
 
 	// LevelName says how a level is called.
 	LevelName func(logrus.Level) string
+
+	// Fields returns the fields of an entry as the platform wants to see them. The entry itself stays as it is. Nil
+	// leaves them alone.
+	Fields func(*logrus.Entry) logrus.Fields
 }
 
 // Standard is the layout that podinfo logs in wherever the platform asks for nothing else.
