@@ -54,6 +54,7 @@ type Server struct {
 	conns  connections
 
 	calls   atomic.Int64   // unary calls in flight
+	open    atomic.Int64   // streams in flight
 	streams sync.WaitGroup // goroutines of streams, see endAtStop
 
 	mu       sync.Mutex
@@ -100,6 +101,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.adopted.Done()
 	s.grpc.ServeHTTP(w, r)
 }
+
+// Streams is the number of streams in flight. They last as long as their clients like, or until Shutdown, so whoever
+// waits for calls to be answered must not wait for them.
+func (s *Server) Streams() int64 { return s.open.Load() }
 
 // adopt counts a call of ServeHTTP in, unless the server is stopping.
 func (s *Server) adopt() bool {

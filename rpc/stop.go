@@ -76,6 +76,8 @@ func (s *Server) countCall(
 func (s *Server) endAtStop(
 	service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) error {
+	s.open.Add(1)
+	defer s.open.Add(-1)
 	ended := make(chan error, 1)
 	s.streams.Go(func() { ended <- handler(service, stream) })
 	select {

@@ -10,11 +10,11 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/podinfo-targets/podinfo/rpc"
 	"github.com/podinfo-targets/podinfo/shared/config"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/telemetry/otlp"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
+	"github.com/podinfo-targets/podinfo/targets/internal/grpcapi"
 	"github.com/podinfo-targets/podinfo/targets/internal/server"
 )
 
@@ -49,14 +49,6 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 // exporters sends telemetry over OTLP, by gRPC or HTTP as the standard OTEL_* variables say.
 func exporters() (telemetry.Exporters, error) { return otlp.Exporters(os.Getenv) }
 
-// exit is what lets the callers of gRPC end the process, as those of HTTP may; nil where they may not.
-func exit(cfg *config.Config) func(code int) {
-	if cfg.ReadOnly {
-		return nil
-	}
-	return os.Exit
-}
-
 // options says what listens where.
 func options(a *app.App) server.Options {
 	cfg := a.Config
@@ -67,10 +59,7 @@ func options(a *app.App) server.Options {
 		API: a.API, Metrics: a.Metrics.Handler(), Health: a.Health, Log: a.Log, Close: a.Close,
 	}
 	if cfg.GRPCPort > 0 {
-		o.GRPC = rpc.NewServer(rpc.Deps{
-			Identity: a.Identity, ServiceName: cfg.GRPCServiceName, Environ: a.Environ, Tokens: a.Tokens, Log: a.Log,
-			Metrics: a.Metrics.Registry(), Providers: a.Providers, Exit: exit(cfg),
-		})
+		o.GRPC = grpcapi.New(a, os.Exit)
 	}
 	return o
 }

@@ -1,6 +1,8 @@
 // Package server owns the listeners of a long-running target: HTTP, HTTPS, metrics and gRPC. It opens them all or
 // none, serves until told to stop, and stops without losing a request that it accepted.
 //
+// gRPC has a listener of its own, or shares that of HTTP where a platform gives a process one port.
+//
 // The stop follows the life of a Kubernetes pod
 // (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination): on the first signal the probes
 // turn and every reply announces the end of its connection, while traffic still arrives, for as long as the cluster
@@ -29,8 +31,12 @@ type API interface {
 	Shutdown(ctx context.Context) int
 }
 
-// GRPC is what the gRPC listener serves.
+// GRPC is what the gRPC listener serves, or the HTTP listeners where they are shared.
 type GRPC interface {
+	// ServeHTTP serves one call that came over HTTP/2.
+	http.Handler
+	// Streams is the number of calls in flight that last until their client or Shutdown ends them.
+	Streams() int64
 	// Serve returns when the listener is closed.
 	Serve(net.Listener) error
 	// Drain tells health checkers and watchers that the server leaves.
@@ -49,10 +55,16 @@ type Options struct {
 	ShutdownDelay                           time.Duration // of serving on after the first signal
 	ShutdownTimeout                         time.Duration // for what is in flight when the listeners close
 	API                                     API
-	GRPC                                    GRPC // needed with GRPCPort
+	GRPC                                    GRPC // needed with GRPCPort and ShareGRPC
+	ShareGRPC                               bool // serve gRPC on the ports of HTTP too; needs H2C, or clients that use TLS
 	Metrics                                 http.Handler
 	Health                                  *health.State
 	Log                                     *logrus.Logger
+	// Linger is called on the first signal, before ShutdownDelay, on platforms where something in front of the server
+	// still passes requests on for a while. Until it returns, or ctx ends after ShutdownTimeout, everything is served as
+	// before, and no answer announces the end of its connection. It reports whether requests may be held back there:
+	// then the server also waits for a moment with none in flight. Nil is none.
+	Linger func(ctx context.Context) (heldBack bool)
 	// Close releases what the API works with, telemetry last, once nothing is served any more.
 	Close func(context.Context)
 }
@@ -74,7 +86,7 @@ type Server struct {
 
 // Open binds every listener. If one cannot be bound it closes the others and returns an error that names the address.
 func Open(o Options) (*Server, error) {
-	s := &Server{o: o, tracker: &tracker{next: o.API, health: o.Health}, failed: make(chan error, 4)}
+	s := &Server{o: o, tracker: newTracker(o), failed: make(chan error, 4)}
 	if err := s.open(); err != nil {
 		s.closeListeners()
 		return nil, err

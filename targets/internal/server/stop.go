@@ -20,15 +20,11 @@ const (
 
 // stop ends the server in order: announce, serve on, close the listeners, wait for what is in flight, release.
 func (s *Server) stop() {
-	s.o.Health.Drain()
-	if s.grpc != nil {
-		s.o.GRPC.Drain()
-	}
-	pause(s.o.ShutdownDelay)
-
-	deadline := time.Now().Add(s.o.ShutdownTimeout)
+	deadline := time.Now().Add(s.o.ShutdownDelay + s.o.ShutdownTimeout)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
+	s.announce(ctx)
+	pause(s.o.ShutdownDelay)
 	s.stopAccepting(ctx)
 	var ending sync.WaitGroup
 	ending.Go(func() { s.stopHTTP(ctx) })
@@ -46,6 +42,26 @@ func (s *Server) stop() {
 	s.o.Close(last)
 }
 
+// announce turns the probes at once. Clients are told to leave as soon as there is no more reason to linger.
+func (s *Server) announce(ctx context.Context) {
+	s.tracker.lingering.Store(s.o.Linger != nil)
+	defer s.tracker.lingering.Store(false)
+	s.o.Health.Drain()
+	if s.servesGRPC() {
+		s.o.GRPC.Drain()
+	}
+	if s.o.Linger == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.ShutdownTimeout)
+	defer cancel()
+	if s.o.Linger(ctx) {
+		settle(ctx, stragglers, s.tracker.watch())
+	}
+}
+
+func (s *Server) servesGRPC() bool { return s.grpc != nil || s.o.ShareGRPC }
+
 // stopHTTP waits for the API's requests and websockets. What ctx leaves no time for is cut, and logged.
 func (s *Server) stopHTTP(ctx context.Context) {
 	s.o.Log.WithField("timeout", s.o.ShutdownTimeout.Seconds()).Info("Shutting down HTTP/HTTPS server")
@@ -53,6 +69,9 @@ func (s *Server) stopHTTP(ctx context.Context) {
 	var sockets int
 	ending.Go(func() { sockets = s.o.API.Shutdown(ctx) })
 	s.answerAll(ctx)
+	if s.o.ShareGRPC {
+		s.stopGRPC(ctx) // Only now, for it refuses calls that come over the connections that are still open.
+	}
 	ending.Wait()
 	if requests := s.tracker.inFlight(); requests > 0 || sockets > 0 {
 		s.o.Log.WithFields(logrus.Fields{"error": context.Cause(ctx), "requests": requests, "websockets": sockets}).
@@ -65,12 +84,7 @@ func (s *Server) stopHTTP(ctx context.Context) {
 // http.Server.Shutdown, from which on requests are read but not answered any more.
 func (s *Server) answerAll(ctx context.Context) {
 	if s.connections.Load() > 0 || s.upgrades.count() > 0 {
-		begun := s.tracker.begun.Load()
-		settle(ctx, stragglers, func() bool {
-			before := begun
-			begun = s.tracker.begun.Load()
-			return begun != before || s.tracker.inFlight() > 0
-		})
+		settle(ctx, stragglers, s.tracker.watch())
 	}
 	s.sayGoodbye(ctx)
 	await(ctx, func() bool { return s.tracker.inFlight() == 0 })

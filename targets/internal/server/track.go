@@ -16,14 +16,34 @@ import (
 type tracker struct {
 	next         http.Handler
 	health       *health.State
+	streams      func() int64 // of gRPC, among the requests
 	begun, ended atomic.Int64
+	lingering    atomic.Bool // draining, but not leaving yet
+}
+
+func newTracker(o Options) *tracker {
+	t := &tracker{next: o.API, health: o.Health, streams: func() int64 { return 0 }}
+	if o.ShareGRPC {
+		t.next, t.streams = &onePort{api: o.API, grpc: o.GRPC}, o.GRPC.Streams
+	}
+	return t
 }
 
 // inFlight is the number of requests that are not answered yet. Connections that were taken over, as websockets are,
-// are not among them.
+// and streams of gRPC are not among them: neither ends by itself.
 func (t *tracker) inFlight() int64 {
 	ended := t.ended.Load() // First, for a request that begins in between must not make the number negative.
-	return t.begun.Load() - ended
+	return max(0, t.begun.Load()-ended-t.streams())
+}
+
+// watch returns a function that tells whether a request is in flight, or has begun since it was last asked.
+func (t *tracker) watch() (busy func() bool) {
+	begun := t.begun.Load()
+	return func() bool {
+		before := begun
+		begun = t.begun.Load()
+		return begun != before || t.inFlight() > 0
+	}
 }
 
 func (t *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +73,7 @@ func (a *answer) end() {
 }
 
 func (a *answer) announce() {
-	if a.tracker.health.Draining() {
+	if a.tracker.health.Draining() && !a.tracker.lingering.Load() {
 		a.Header().Set("Connection", "close")
 	}
 }
@@ -68,6 +88,12 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	a.announce()
 	return a.ResponseWriter.Write(p)
+}
+
+// Flush announces, if need be, and sends what is written so far.
+func (a *answer) Flush() {
+	a.announce()
+	_ = http.NewResponseController(a.ResponseWriter).Flush() // The next write tells what went wrong.
 }
 
 // Hijack hands the connection over, which ends the request.
