@@ -21,11 +21,18 @@ func Need(t testing.TB, program string) string {
 	if err == nil {
 		return path
 	}
-	if os.Getenv(RequireAll) != "" {
-		t.Fatalf("%s needs %s, which is not installed", t.Name(), program)
-	}
-	t.Skipf("SKIPPED %s: needs %s, which is not installed", t.Name(), program)
+	Lack(t, program+", which is not installed")
 	return ""
+}
+
+// Lack ends a test that needs what this machine does not have, as Need does. What is missing is said in words, such as
+// "network namespaces, which need a Linux kernel".
+func Lack(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv(RequireAll) != "" {
+		t.Fatalf("%s needs %s", t.Name(), what)
+	}
+	t.Skipf("SKIPPED %s: needs %s", t.Name(), what)
 }
 
 // Eventually waits until condition holds and fails the test, naming what was waited for, when it does not within
