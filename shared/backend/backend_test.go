@@ -462,12 +462,16 @@ func TestLog(t *testing.T) {
 		t.Run(test.url, func(t *testing.T) {
 			t.Parallel()
 			c, logged := client(t, backend.Options{}, test.url)
-			c.Call(t.Context(), nil, nil)
+			type key struct{}
+			c.Call(context.WithValue(t.Context(), key{}, "the request's"), nil, nil)
 			entries := logged.AllEntries()
 			if len(entries) != 1 {
 				t.Fatalf("%d log entries, want 1", len(entries))
 			}
 			e := entries[0]
+			if e.Context == nil || e.Context.Value(key{}) == nil {
+				t.Error("the line was logged without the context of the request")
+			}
 			if e.Message != test.message || e.Level != test.level || fmt.Sprint(e.Data) != fmt.Sprint(test.fields) {
 				t.Errorf("logged %s %q %v\nwant   %s %q %v", e.Level, e.Message, e.Data, test.level, test.message, test.fields)
 			}

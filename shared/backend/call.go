@@ -49,18 +49,19 @@ func (c *Client) call(ctx context.Context, s *server, header http.Header, payloa
 	if ctx.Err() != nil && err != nil {
 		err = ctx.Err() // whatever it was that noticed it first
 	}
+	log := c.log.WithContext(ctx)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("Post %q: %w", s.shown, err) //nolint:staticcheck // begins as the errors of net/http do
-		c.log.WithFields(logrus.Fields{"url": s.shown, logrus.ErrorKey: err}).Error("backend call failed")
+		log.WithFields(logrus.Fields{"url": s.shown, logrus.ErrorKey: err}).Error("backend call failed")
 		return fmt.Sprintf("backend %s call failed %s", s.shown, err)
 	case status >= http.StatusBadRequest:
-		c.log.WithFields(logrus.Fields{"url": s.shown, "status": status}).Error("backend call failed")
+		log.WithFields(logrus.Fields{"url": s.shown, "status": status}).Error("backend call failed")
 		return fmt.Sprintf("backend %s response status code %d", s.shown, status)
 	}
 	if c.log.IsLevelEnabled(logrus.DebugLevel) {
 		excerpt := body[:min(len(body), logSize)]
-		c.log.WithFields(logrus.Fields{"url": s.shown, "response": excerpt}).Debug("payload received from backend")
+		log.WithFields(logrus.Fields{"url": s.shown, "response": excerpt}).Debug("payload received from backend")
 	}
 	return body
 }
