@@ -23,6 +23,7 @@ var floors = []struct {
 	{"rpc", []string{"rpc/", "shared/"}},
 	{"podcli", []string{"podcli/", "shared/version"}},
 	{"targets/internal/", []string{"targets/internal/", "handlers", "rpc", "shared/"}},
+	{"targets/lambda", []string{"targets/lambda/", "targets/internal/", "handlers", "shared/"}},
 	{"targets/", []string{"targets/internal/", "handlers", "rpc", "shared/"}},
 	{"test/", []string{"handlers", "rpc", "shared/", "targets/", "test/"}},
 }
