@@ -14,11 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/goleak"
 
 	"github.com/podinfo-targets/podinfo/handlers"
 	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/shared/info"
+	"github.com/podinfo-targets/podinfo/shared/logging"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
 	"github.com/podinfo-targets/podinfo/test/testkit"
@@ -116,11 +120,18 @@ func tracesTo(e sdktrace.SpanExporter, err error) func() (telemetry.Exporters, e
 // exporter counts spans.
 type exporter struct {
 	spans  atomic.Int64
+	from   atomic.Pointer[resource.Resource] // of the last span
 	closed atomic.Bool
 }
 
+// resource is what the spans were exported for.
+func (e *exporter) resource() *attribute.Set { return e.from.Load().Set() }
+
 func (e *exporter) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 	e.spans.Add(int64(len(spans)))
+	for _, span := range spans {
+		e.from.Store(span.Resource())
+	}
 	return nil
 }
 
@@ -224,6 +235,55 @@ func TestTwoLiveSideBySide(t *testing.T) {
 		if status, body := test.app.get(t, test.path); status != test.status || !strings.Contains(body, test.body) {
 			t.Errorf("GET %s: %d %s, want %d %s", test.path, status, body, test.status, test.body)
 		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	a := assemble(t, app.Options{Exit: func(int) { t.Error("the process was to end") }}, "--read-only")
+	if status, body := a.get(t, "/panic"); status != http.StatusForbidden || !strings.Contains(body, "--read-only") {
+		t.Errorf("GET /panic: %d %s, want 403 and the setting", status, body)
+	}
+}
+
+// TestThePlatformSpeaksThroughTheApp has a target bring all that a target may.
+func TestThePlatformSpeaksThroughTheApp(t *testing.T) {
+	t.Parallel()
+	type key struct{}
+	exporter := &exporter{}
+	layout := logging.Standard()
+	layout.Message = "message"
+	var observed []telemetry.Observation
+	a := assemble(t, app.Options{
+		Exporters:  tracesTo(exporter, nil),
+		Attributes: []attribute.KeyValue{attribute.String("faas.name", "podinfo")},
+		Platform:   []info.Field{{Name: "k_service", Value: "shop"}, {Name: "k_revision", Value: "shop-1"}},
+		Layout:     layout,
+		Observe: func(ctx context.Context, o telemetry.Observation) {
+			if ctx.Value(key{}) != "the request's" {
+				t.Error("the observation came without the request's context")
+			}
+			observed = append(observed, o)
+		},
+	}, "--otel-service-name=test")
+
+	answer := httptest.NewRecorder()
+	ctx := context.WithValue(t.Context(), key{}, "the request's")
+	a.API.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/info", nil))
+	const fields = ",\n  \"k_service\": \"shop\",\n  \"k_revision\": \"shop-1\"\n}"
+	if body := answer.Body.String(); !strings.HasSuffix(body, fields) {
+		t.Errorf("/api/info does not end in the platform's fields: %s", body)
+	}
+	if len(observed) != 1 || observed[0].Path != "api_info" || observed[0].Status != "200" || !observed[0].Timed {
+		t.Errorf("observed were %+v, want the one request", observed)
+	}
+	a.Log.Info("a line of the test")
+	if !a.log.has(`"message":"a line of the test"`) {
+		t.Errorf("the log is not in the target's layout: %s", a.log)
+	}
+	a.Close(t.Context())
+	if name, ok := exporter.resource().Value("faas.name"); !ok || name.AsString() != "podinfo" {
+		t.Errorf("the exported resource's faas.name is %q, want the target's", name.AsString())
 	}
 }
 
