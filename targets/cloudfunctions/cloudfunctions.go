@@ -3,6 +3,7 @@
 //
 // The framework brings the server, so what a server would do for podinfo is done here, around each request:
 //
+//   - answer.go: an answer that is broken off is cut, and connections are told to go when the process is to stop;
 //   - deadline.go: the platform cuts a request at its timeout; podinfo answers 504 a little before;
 //   - trace.go: the trace that Google's front end began goes on, in spans and in the log;
 //   - event.go: an event gets an answer that says why it is not served;
@@ -84,7 +85,8 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(withTrace(ctx, r.Header))
 
 	a := &answer{ResponseWriter: w, health: f.app.Health}
-	defer f.flush(ctx) // after a panic too
+	defer f.flush(ctx)
+	defer a.cut()
 	if f.events.refuse(a, r) {
 		return
 	}

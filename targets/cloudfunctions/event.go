@@ -156,7 +156,7 @@ func (e envelope) legacy() (event, bool) {
 
 func shorten(text string) string {
 	if len(text) > longest {
-		return text[:longest] + "..."
+		return strings.ToValidUTF8(text[:longest], "") + "..."
 	}
 	return text
 }
