@@ -36,14 +36,19 @@ func logLevel(lambda string) string {
 // logInvocations makes every line that is logged with an invocation's context name the invocation, and takes in what
 // aws-lambda-go itself logs. It sets up the standard logger, for there is no other way to that.
 func logInvocations(to *logrus.Logger) {
-	hooks := make(logrus.LevelHooks)
-	hooks.Add(invocationHook{})
-	for level, later := range to.ReplaceHooks(nil) {
-		hooks[level] = append(hooks[level], later...)
-	}
-	to.ReplaceHooks(hooks)
+	to.ReplaceHooks(withIDs(to.Hooks))
 	log.SetFlags(0)
 	log.SetOutput(libraryLog{to})
+}
+
+// withIDs puts the hook that adds the ids before the others, which send lines elsewhere.
+func withIDs(others logrus.LevelHooks) logrus.LevelHooks {
+	hooks := make(logrus.LevelHooks)
+	hooks.Add(invocationHook{})
+	for level, later := range others {
+		hooks[level] = append(hooks[level], later...)
+	}
+	return hooks
 }
 
 // invocationHook adds the ids of the invocation to a line.
