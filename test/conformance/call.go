@@ -60,6 +60,8 @@ func (c call) want(checks ...callCheck) call {
 	return c
 }
 
+func (c call) requests() string { return "CALL " + c.method }
+
 func (c call) do(s *session) error {
 	conn, err := s.grpc()
 	if err != nil {

@@ -11,7 +11,8 @@
 // A case knows nothing of where it runs. What it needs beyond plain HTTP is a [Capability]; a [Target] says which ones
 // it lacks and why, and the cases that need them are skipped with that reason. A group with settings needs a server of
 // its own, started with them, and is skipped where the target cannot start one. So the same table runs against the
-// long-running server, against a function behind its platform's front door, and against any URL.
+// long-running server, against a function behind its platform's front door, and against any URL. Some cases are about
+// the servers that withhold a capability, and say that it is missing; they run against those alone.
 //
 // Some cases describe where this podinfo differs from the established one on purpose, mostly because an answer there
 // carries the wrong status. They are marked with what the established one does, and the [Report] counts them apart.
@@ -29,32 +30,60 @@ import (
 // runs on, or of the way to it.
 type Capability string
 
-// The capabilities that cases ask for.
+// What of a request arrives at the server.
 const (
-	AnyMethod  Capability = "any method"   // request methods that no standard knows arrive
-	AnyStatus  Capability = "any status"   // status codes from 600 to 999 arrive
+	AnyMethod      Capability = "any method"       // methods that no standard knows
+	LargeBody      Capability = "large bodies"     // bodies of 10 MiB, and such answers at the client
+	LongHeader     Capability = "long headers"     // a header of 200 kB
+	MegaBody       Capability = "bodies of a MiB"  // those of exactly one, and such answers at the client
+	RawPath        Capability = "raw paths"        // the path as it was sent, escapes and double slashes included
+	RepeatedHeader Capability = "repeated headers" // header lines by one name, each as a value of its own
+)
+
+// What of an answer arrives at the client.
+const (
+	AnyStatus Capability = "any status" // status codes from 600 to 999
+	Streaming Capability = "streaming"  // parts of an answer as they are written
+)
+
+// The kinds of connections to the server.
+const (
+	GRPC       Capability = "gRPC"         // there is a gRPC address
+	H2C        Capability = "h2c"          // the address speaks HTTP/2 without TLS to those who know it
+	HangUp     Capability = "hang-up"      // the server notices that a client hangs up, and its metrics show it
+	MetricsWeb Capability = "metrics port" // there is a second HTTP address for metrics and profiles
+	RawHTTP    Capability = "raw HTTP"     // nothing but bytes on a TCP connection between client and server
+	TLS        Capability = "TLS"          // there is an HTTPS address
+	WebSocket  Capability = "websockets"   // a connection can be turned into a websocket
+)
+
+// What a server has, and what one request leaves behind for the next.
+const (
+	Backends   Capability = "backends"     // the server reaches addresses of the machine that the cases run on
 	Background Capability = "background"   // the server works between requests, too
 	Cache      Capability = "cache"        // a cache is configured and reachable
+	Drain      Capability = "drain"        // a server that was asked to stop still takes requests for a while
 	Exit       Capability = "process exit" // the end of the server's process can be seen
-	GRPC       Capability = "grpc"         // there is a gRPC address
-	LargeBody  Capability = "large bodies" // request bodies of 10 MiB arrive
-	Metrics    Capability = "metrics"      // GET /metrics shows the one process that serves all requests
-	MetricsWeb Capability = "metrics port" // there is a second HTTP address for metrics and profiles
-	RawHTTP    Capability = "raw http"     // nothing but bytes on a TCP connection between client and server
-	RawPath    Capability = "raw paths"    // the request path arrives as it was sent, escapes and double slashes included
-	Streaming  Capability = "streaming"    // parts of an answer arrive as they are written
-	Switches   Capability = "switches"     // a switch that one request turns holds for the next one
-	TLS        Capability = "tls"          // there is an HTTPS address
-	WebSocket  Capability = "websocket"    // a connection can be turned into a websocket
 	Files      Capability = "files"        // a server can be started that reads the case's files
-	HangUp     Capability = "hang-up"      // the server notices that a client hangs up
+	Flags      Capability = "flags"        // a server can be started with flags beside variables
+	Metrics    Capability = "metrics"      // GET /metrics shows the one process that serves all requests
+	Panic      Capability = "panic"        // a request may end the process
+	Storage    Capability = "storage"      // what one request stores is there for the next one
+	Switches   Capability = "switches"     // a switch that one request turns holds for the next one
 )
+
+// connection tells whether the capability is a kind of connection.
+func (c Capability) connection() bool {
+	return slices.Contains([]Capability{GRPC, H2C, HangUp, MetricsWeb, RawHTTP, TLS, WebSocket}, c)
+}
 
 // Capabilities returns all capabilities that cases ask for.
 func Capabilities() []Capability {
 	return []Capability{
-		AnyMethod, AnyStatus, Background, Cache, Exit, Files, GRPC, HangUp, LargeBody, Metrics, MetricsWeb, RawHTTP,
-		RawPath, Streaming, Switches, TLS, WebSocket,
+		AnyMethod, LargeBody, LongHeader, MegaBody, RawPath, RepeatedHeader,
+		AnyStatus, Streaming,
+		GRPC, H2C, HangUp, MetricsWeb, RawHTTP, TLS, WebSocket,
+		Backends, Background, Cache, Drain, Exit, Files, Flags, Metrics, Panic, Storage, Switches,
 	}
 }
 
@@ -71,10 +100,21 @@ type Target struct {
 	MetricsURL string
 	// GRPCAddr is host:port of a plaintext gRPC server, "" if there is none.
 	GRPCAddr string
+	// Mount is the start of the BaseURL's path that a front door takes away before the server sees it, such as the stage
+	// of a REST API; "" if it takes nothing.
+	Mount string
+	// InfoKeys are the keys that the platform adds to /api/info, in their order.
+	InfoKeys []string
 	// Lacks maps each capability that the target does not have to the reason, a clause such as "API Gateway hands on
 	// known methods only". TLS, MetricsWeb and GRPC are lacking as well when there is no address for them, and Exit
 	// when there is no function for it.
 	Lacks map[Capability]string
+	// Withholds is like Lacks, of what the server itself refuses with an answer that says so.
+	Withholds map[Capability]string
+	// Limits maps capabilities to what their users must know of the platform, where cases do pass. It is for reports.
+	Limits map[Capability]string
+	// Settings are what the server has to be started with that the groups without settings of their own share.
+	Settings []string
 	// Start starts a server of this kind for the length of the test t with settings, each either a flag,
 	// "--name=value", or an environment variable, "NAME=value". A --prefix among them is not part of the BaseURL: what
 	// is made of it is for the case to find out. An error that wraps errors.ErrUnsupported says that
@@ -94,19 +134,42 @@ func (t Target) Lacking(needs ...Capability) string {
 		GRPC:       t.GRPCAddr == "",
 		Exit:       t.Exit == nil || t.Terminate == nil,
 	}
+	if reason := t.refusing(needs...); reason != "" {
+		return reason
+	}
 	for _, c := range needs {
-		if reason, lacks := t.Lacks[c]; lacks {
-			return "needs " + string(c) + ": " + reason
-		}
 		if absent[c] {
-			return "needs " + string(c) + ", which this target does not offer"
+			return string(c) + ", which this target does not offer"
 		}
 	}
 	return ""
 }
 
-// prefix returns the path of the BaseURL: "" or /a/b.
-func (t Target) prefix() string {
+// refusing is the part of Lacking that is known of all servers of this kind, before one is started.
+func (t Target) refusing(needs ...Capability) string {
+	for _, c := range needs {
+		for _, reasons := range []map[Capability]string{t.Lacks, t.Withholds} {
+			if reason, lacks := reasons[c]; lacks {
+				return string(c) + ": " + reason
+			}
+		}
+	}
+	return ""
+}
+
+// limits returns what the target says about the capabilities that it has all the same.
+func (t Target) limits(needs []Capability) []string {
+	var said []string
+	for _, c := range needs {
+		if limit, limited := t.Limits[c]; limited {
+			said = append(said, string(c)+": "+limit)
+		}
+	}
+	return said
+}
+
+// path returns the path of the BaseURL: "" or /a/b.
+func (t Target) path() string {
 	u, err := url.Parse(t.BaseURL)
 	if err != nil {
 		return ""
@@ -114,17 +177,23 @@ func (t Target) prefix() string {
 	return strings.TrimSuffix(u.EscapedPath(), "/")
 }
 
+// prefix returns the part of the path that the server knows of.
+func (t Target) prefix() string { return strings.TrimPrefix(t.path(), t.Mount) }
+
 // origin returns the BaseURL without its path.
 func (t Target) origin() string {
-	return strings.TrimSuffix(strings.TrimSuffix(t.BaseURL, "/"), t.prefix())
+	return strings.TrimSuffix(strings.TrimSuffix(t.BaseURL, "/"), t.path())
 }
 
 // Group is the part of the table that is about one route or one theme.
 type Group struct {
 	// Name is unique in the table.
 	Name string
-	// Routes are the routes that the group is about, as the API document writes them; none for a general theme.
-	Routes []string
+	// Routes are the routes that the group is about, as the table of routes writes them, and Services the gRPC services
+	// by their full names. A group that is about neither has a Theme, a word or two for reports.
+	Routes   []string
+	Services []string
+	Theme    string
 	// Settings are what a server must be started with for these cases, as in Target.Start. In them, ${dir} is the
 	// directory that Prepare filled and ${backend} the URL of the stub in backend.go.
 	Settings []string
@@ -151,6 +220,8 @@ type Case struct {
 	// Differs says what the established podinfo does instead, where this one differs on purpose; "" means that both
 	// behave the same.
 	Differs string
+	// Withheld is set for a case about servers that withhold this capability. It runs against these only.
+	Withheld Capability
 	// Alone marks a case that turns a switch which others on the same server would notice.
 	Alone bool
 	// Slow marks a case that takes half a minute by its nature; it runs on demand only.
@@ -177,6 +248,12 @@ func (c Case) needs(capabilities ...Capability) Case {
 
 func (c Case) differs(established string) Case {
 	c.Differs = established
+	return c
+}
+
+// withheld makes the case one about servers that withhold the capability.
+func (c Case) withheld(capability Capability) Case {
+	c.Withheld = capability
 	return c
 }
 

@@ -1,14 +1,12 @@
 package conformance
 
 import (
-	"context"
 	"flag"
 	"net/url"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/podinfo-targets/podinfo/test/testkit"
@@ -28,20 +26,9 @@ func TestMain(m *testing.M) {
 
 // podinfo starts the long-running server.
 func podinfo(t testing.TB, settings []string) (Target, error) {
-	p := testkit.StartPodinfo(t, settings...)
-	return Target{
-		Name: "podinfo", BaseURL: p.URL, SecureURL: p.SecureURL, MetricsURL: p.MetricsURL, GRPCAddr: p.GRPCAddr,
-		Start:     podinfo,
-		Terminate: func() error { return p.Signal(syscall.SIGTERM) },
-		Exit: func(ctx context.Context) (int, error) {
-			select {
-			case <-p.Exited():
-				return p.Wait(t, 0), nil
-			case <-ctx.Done():
-				return 0, ctx.Err()
-			}
-		},
-	}, nil
+	target := OfProcess(testkit.StartPodinfo(t, settings...))
+	target.Name, target.Start = "podinfo", podinfo
+	return target, nil
 }
 
 func start(t *testing.T, name string, settings ...string) Target {
@@ -69,11 +56,6 @@ func enforceCommon(t testing.TB, r Result) {
 		t.Skip(r.Explain())
 	}
 	Enforce(t, r)
-}
-
-func TestPodinfo(t *testing.T) {
-	t.Parallel()
-	judge(t, start(t, "k8s", "--cache-server=memory://"), Table(), Enforce)
 }
 
 // TestPodinfoUnderAPrefix runs the cases that need no server of their own a second time, under a prefix.
@@ -140,6 +122,15 @@ func TestTableIsWellFormed(t *testing.T) {
 			t.Errorf("there are two groups called %q", g.Name)
 		}
 		groups[g.Name] = true
+		about := 0
+		for _, is := range []bool{len(g.Routes) > 0, len(g.Services) > 0, g.Theme != ""} {
+			if is {
+				about++
+			}
+		}
+		if about != 1 {
+			t.Errorf("%s: is about %d of routes, services and a theme, want one of them", g.Name, about)
+		}
 		names := map[string]bool{}
 		for _, c := range g.Cases {
 			cases++
@@ -153,7 +144,10 @@ func TestTableIsWellFormed(t *testing.T) {
 			if g.own() && c.Alone {
 				t.Errorf("%s: %s: is alone anyway, on a server of its own", g.Name, c.Name)
 			}
-			for _, need := range append(c.Needs, g.Needs...) {
+			if c.Withheld != "" && slices.Contains(g.Needs, c.Withheld) {
+				t.Errorf("%s: %s: is about the lack of what its group needs", g.Name, c.Name)
+			}
+			for _, need := range slices.Concat(c.Needs, g.Needs, withheld(c)) {
 				if !slices.Contains(Capabilities(), need) {
 					t.Errorf("%s: %s: needs the unknown capability %q", g.Name, c.Name, need)
 				}
@@ -166,4 +160,12 @@ func TestTableIsWellFormed(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases in %d groups", cases, len(groups))
+}
+
+// withheld returns the capability that a case is about the lack of, if it is.
+func withheld(c Case) []Capability {
+	if c.Withheld == "" {
+		return nil
+	}
+	return []Capability{c.Withheld}
 }

@@ -23,7 +23,7 @@ func documents() []Group {
 			it("is an OpenAPI 3 document of this API", get("/openapi.json").want(status(200),
 				contentType("application/json; charset=utf-8"), isDocument("openapi", `3\.\d+\.\d+`))).differs("has no such route"),
 		}},
-		{Name: "swagger", Routes: []string{"/swagger/"}, Cases: []Case{
+		{Name: "swagger", Routes: []string{"/swagger/*"}, Cases: []Case{
 			it("redirects to its page", get("/swagger/").
 				want(status(301), header("Location", "${base}/swagger/index.html"))),
 			it("shows a page", get("/swagger/index.html").want(status(200), media("text/html"), notEmpty())),
@@ -36,7 +36,7 @@ func documents() []Group {
 			}, isDocument("swagger", "2.0"))),
 			it("has nothing else", get("/swagger/nothing.html").want(status(404), contains("Not Found"))),
 		}},
-		{Name: "pprof", Routes: []string{"/debug/pprof/"}, Cases: []Case{
+		{Name: "pprof", Theme: "404 and 405", Cases: []Case{
 			it("is not on the public address", get("/debug/pprof/").want(isNotFound()),
 				get("/debug/pprof/heap").want(isNotFound()), get("/debug/pprof/cmdline").want(isNotFound()),
 				get("/debug/pprof").want(isNotFound())).differs("shows profiles to everybody"),
@@ -97,7 +97,7 @@ func selfContained() check {
 			if place.Host != x.answer.Request.URL.Host {
 				return fmt.Errorf("the page loads %s from elsewhere", file)
 			}
-			if err := get(place.EscapedPath()).at(root).want(status(200), notEmpty()).do(x.session); err != nil {
+			if err := get(place.EscapedPath()).at(origin).want(status(200), notEmpty()).do(x.session); err != nil {
 				return fmt.Errorf("the page loads %s: %w", file, err)
 			}
 		}

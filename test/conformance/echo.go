@@ -16,13 +16,15 @@ func echo() []Group {
 		bytes.WriteByte(byte(b))
 	}
 	every := bytes.String()
+	routes, needs := []string{"/echo", "/echo/*", "/api/echo", "/api/echo/*"}, []Capability{Backends}
 	return []Group{
-		{Name: "echo", Routes: []string{"/echo", "/api/echo"}, Cases: []Case{
+		{Name: "echo", Routes: routes, Cases: []Case{
 			it("returns the body", post("/echo", "hello").want(status(202), rawReply(), body("hello"))),
 			it("returns every byte", post("/echo", every).want(status(202), rawReply(), body(every))),
 			it("returns a body of unknown length",
 				post("/echo", "hello").chunked().want(status(202), rawReply(), body("hello"))),
-			it("returns a MiB", post("/echo", "").filled(1<<20).want(status(202), rawReply(), filledBody(1<<20))),
+			it("returns a MiB", post("/echo", "").filled(1<<20).want(status(202), rawReply(), filledBody(1<<20))).
+				needs(MegaBody),
 			it("returns nothing for nothing", get("/echo").want(status(202), rawReply(), body("")),
 				post("/echo", "").want(status(202), rawReply(), body(""))),
 			it("never takes over the type of the request",
@@ -43,7 +45,7 @@ func echo() []Group {
 				post("/api/echo/", "hello").want(status(202), rawReply(), body("hello")),
 				post("/api/echo/some/where", "hello").want(status(202), rawReply(), body("hello"))),
 		}},
-		{Name: "echo of backends", Routes: []string{"/echo", "/api/echo"}, Settings: []string{
+		{Name: "echo of backends", Routes: routes, Needs: needs, Settings: []string{
 			"--http-client-timeout=1s",
 			"--backend-url=${backend}/body", "--backend-url=${backend}/json", "--backend-url=${backend}/empty",
 			"--backend-url=${backend}/teapot", "--backend-url=http://127.0.0.1:1/refused", "--backend-url=${backend}/hang",
@@ -54,19 +56,19 @@ func echo() []Group {
 			it("answers the same at /api/echo, and sends an empty body on",
 				get("/api/echo/somewhere").want(status(200), jsonReply(), answersOfBackends(""))),
 		}},
-		{Name: "echo of failing backends", Routes: []string{"/echo", "/api/echo"}, Settings: []string{
+		{Name: "echo of failing backends", Routes: routes, Needs: needs, Settings: []string{
 			"PODINFO_BACKEND_URL=${backend}/teapot,http://127.0.0.1:1/",
 		}, Cases: []Case{
 			it("answers 200 even so", post("/echo", "x").want(status(200), jsonReply(),
 				contains("backend ${backend}/teapot response status code 418", "backend http://127.0.0.1:1/ call failed "))),
 		}},
-		{Name: "echo of two backends at once", Routes: []string{"/echo"}, Settings: []string{
+		{Name: "echo of two backends at once", Routes: routes, Needs: needs, Settings: []string{
 			"--backend-url=${backend}/meet", "--backend-url=${backend}/meet", "--http-client-timeout=10s",
 		}, Cases: []Case{
 			it("asks them side by side", post("/echo", "x").want(status(200), jsonIs(`["met", "met"]`))),
 		}},
-		{Name: "echo to a backend", Routes: []string{"/echo"}, Settings: []string{"--backend-url=${backend}/request"},
-			Cases: []Case{
+		{Name: "echo to a backend", Routes: routes, Needs: needs,
+			Settings: []string{"--backend-url=${backend}/request"}, Cases: []Case{
 				it("posts the body, whatever the method was",
 					send(http.MethodPut, "/echo", "payload").want(status(200), seen(func(at seenByBackend) error {
 						return errors.Join(differ("the method", at.Method, "POST"), differ("the body", at.Body, "payload"))

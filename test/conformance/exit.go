@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -12,16 +13,33 @@ import (
 const exitTimeout = 30 * time.Second
 
 // noAnswer sends a request that must end in a closed connection.
-func noAnswer(s *session, r request) error {
-	x, err := r.exchange(s)
-	switch {
-	case err == nil:
-		return fmt.Errorf("%s is answered with %s, want the connection to be closed without an answer",
-			x.line, x.answer.Status)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s %s: want the connection to be closed: %w", r.method, r.path, err)
-	default:
-		return nil
+func noAnswer(r request) func(*session) error {
+	return func(s *session) error {
+		x, err := r.exchange(s)
+		switch {
+		case err == nil:
+			return fmt.Errorf("%s is answered with %s, want the connection to be closed without an answer",
+				x.line, x.answer.Status)
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("%s %s: want the connection to be closed: %w", r.method, r.path, err)
+		default:
+			return nil
+		}
+	}
+}
+
+// noSuccess sends a request that the server cannot answer. A front door may say so in its place.
+func noSuccess(r request) func(*session) error {
+	return func(s *session) error {
+		x, err := r.exchange(s)
+		switch {
+		case err == nil:
+			return x.judge([]check{status(http.StatusInternalServerError, http.StatusBadGateway)})
+		case errors.Is(err, context.DeadlineExceeded):
+			return fmt.Errorf("%s %s: want an end, be it that of the connection: %w", r.method, r.path, err)
+		default:
+			return nil
+		}
 	}
 }
 
@@ -74,16 +92,11 @@ func noRandomErrors(s *session) error {
 			get("/healthz").want(status(200), jsonIs(isOK)),
 			get("/readyz").want(status(200), jsonIs(isOK)),
 			get("/fault_injection/status").want(status(200), jsonIs(disabled)),
+			get("/metrics").want(status(200), contains("http_requests_total")),
 		} {
 			if err := r.do(s); err != nil {
 				return err
 			}
-		}
-		if s.target.Lacking(Metrics) != "" {
-			continue
-		}
-		if err := get("/metrics").want(status(200), contains("http_requests_total")).do(s); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -275,7 +275,7 @@ func TestCasesRunWhereTheyCan(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"shared: it streams":   "needs streaming: it buffers",
-		"shared: it is secure": "needs tls, which this target does not offer",
+		"shared: it is secure": "needs TLS, which this target does not offer",
 		"own: it moves":        "needs a server started with --prefix=/p; this one is run by somebody else",
 		"slow: it takes long":  "takes long; set CONFORMANCE_SLOW=1 to run it",
 	} {

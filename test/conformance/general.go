@@ -5,7 +5,7 @@ import "net/http"
 // general are the rules that hold for every route.
 func general() []Group {
 	return []Group{
-		{Name: "answers", Cases: []Case{
+		{Name: "answers", Theme: "form of answers", Cases: []Case{
 			it("indents JSON by two spaces and ends it without a newline",
 				get("/version").want(status(200), jsonReply())),
 			it("says how long a JSON answer is",
@@ -31,7 +31,7 @@ func general() []Group {
 				get("/store/nothing").want(errorObject(400, "invalid hash"))).
 				differs("answers 200 with the code in the body only"),
 		}},
-		{Name: "unknown paths", Cases: []Case{
+		{Name: "unknown paths", Theme: "404 and 405", Cases: []Case{
 			unknown("/no-such-route"),
 			unknown("/version/nothing"),
 			unknown("/VERSION"),
@@ -52,7 +52,7 @@ func general() []Group {
 				remove("/no-such-route").want(isNotFound()),
 				send(http.MethodOptions, "/no-such-route", "").want(isNotFound())),
 		}},
-		{Name: "paths", Needs: []Capability{RawPath}, Cases: []Case{
+		{Name: "paths", Theme: "escaped and unclean paths", Needs: []Capability{RawPath}, Cases: []Case{
 			it("redirects a double slash to the clean path",
 				get("//version").want(redirect("${base}/version"))),
 			it("redirects a dot to the clean path",
@@ -67,9 +67,9 @@ func general() []Group {
 			it("takes an escaped slash for a slash",
 				get("/cache/a%2Fb").want(isNotFound())),
 		}},
-		{Name: "methods", Cases: wrongMethods()},
-		{Name: "HEAD", Cases: headers()},
-		{Name: "any method", Needs: []Capability{AnyMethod}, Cases: []Case{
+		{Name: "methods", Theme: "404 and 405", Cases: wrongMethods()},
+		{Name: "HEAD", Theme: "HEAD wherever GET is", Cases: headers()},
+		{Name: "any method", Theme: "methods that nobody knows", Needs: []Capability{AnyMethod}, Cases: []Case{
 			it("is taken by /echo", send("BREW", "/echo", "tea").want(status(202), rawReply(), body("tea"))),
 			it("is taken by /api/echo/...",
 				send("BREW", "/api/echo/cup", "tea").want(status(202), rawReply(), body("tea"))),
@@ -77,7 +77,7 @@ func general() []Group {
 				send("BREW", "/chunked/0", "").want(status(200), jsonValue(`{"delay": 0}`))),
 			it("is taken by /swagger.json", send("BREW", "/swagger.json", "").want(status(200), contains(`"swagger"`))),
 			it("is taken by /metrics",
-				send("BREW", "/metrics", "").want(status(200), contains("http_requests_total"))).needs(Metrics),
+				send("BREW", "/metrics", "").want(status(200), contains("http_requests_total"))),
 			it("does not stand for GET elsewhere", send("BREW", "/version", "").want(notAllowed("GET", "HEAD"))).
 				differs("names no allowed methods"),
 		}},
@@ -180,7 +180,7 @@ func headers() []Case {
 			remove("/cache/${id}").want(status(202))).needs(Cache).differs(established),
 		it("works at /echo", head("/echo").want(status(202), rawReply(), body(""))),
 		it("works at /chunked/{seconds}", head("/chunked/0").want(status(200), nosniff(), body(""))),
-		it("works at /metrics", head("/metrics").want(status(200), media("text/plain"), body(""))).needs(Metrics),
+		it("works at /metrics", head("/metrics").want(status(200), media("text/plain"), body(""))),
 		it("tells the length that GET has", head("/version").want(status(200), func(x *exchange) error {
 			length := x.answer.Header.Get("Content-Length")
 			return get("/version").want(status(200), header("Content-Length", length), sized()).do(x.session)

@@ -20,6 +20,11 @@ func infoKeys() []string {
 	}
 }
 
+// infoObject checks the shape of what a server says about itself: the keys that all have, then those of its platform.
+func infoObject() check {
+	return func(x *exchange) error { return textKeys(append(infoKeys(), x.target.InfoKeys...)...)(x) }
+}
+
 // identity is what a server says about itself.
 func identity() []Group {
 	return []Group{
@@ -32,18 +37,19 @@ func identity() []Group {
 		}},
 		{Name: "info", Routes: []string{"/api/info"}, Cases: []Case{
 			it("has its keys in this order, all of them strings",
-				get("/api/info").want(status(200), textKeys(infoKeys()...))),
+				get("/api/info").want(status(200), infoObject())),
 			it("tells where it runs", get("/api/info").want(status(200),
 				field("hostname", `\S+`), field("goos", `[a-z]+`), field("goarch", `[a-z0-9]+`),
 				field("runtime", `go\d+\.\d+.*`), field("num_cpu", `[1-9]\d*`), field("num_goroutine", `[1-9]\d*`))),
 			it("tells what it shows", get("/api/info").want(status(200),
 				field("color", `\S+`), field("logo", `\S+`), field("message", `.+`))),
-			it("does not mind a query", get("/api/info?a=1&b=2").want(status(200), textKeys(infoKeys()...))),
+			it("does not mind a query", get("/api/info?a=1&b=2").want(status(200), infoObject())),
 		}},
 		{Name: "headers", Routes: []string{"/headers"}, Cases: []Case{
-			it("shows the request's headers with all their values",
-				get("/headers").with("X-Several", "one").with("X-Several", "two").with("x-lOWER-case", "3").
-					want(status(200), jsonReply(), inObject("X-Several", `["one","two"]`), inObject("X-Lower-Case", `["3"]`))),
+			it("shows the request's headers", get("/headers").with("X-One", "one, two").with("x-lOWER-case", "3").
+				want(status(200), jsonReply(), inObject("X-One", `["one, two"]`), inObject("X-Lower-Case", `["3"]`))),
+			it("keeps the lines by one name apart", get("/headers").with("X-Several", "one").with("X-Several", "two").
+				want(status(200), jsonReply(), inObject("X-Several", `["one","two"]`))).needs(RepeatedHeader),
 			it("shows what version answers", get("/version").
 				want(status(200), save("version", "version"), save("commit", "commit")),
 				get("/headers").want(status(200), jsonReply(),
@@ -89,26 +95,35 @@ func page() []Group {
 				get("/").with("User-Agent", mozilla).
 					want(status(200), contentType("text/html; charset=utf-8"), titled("${hostname}"), shows("${logo}"))),
 			it("shows programs the same as /api/info",
-				get("/").with("User-Agent", "curl/8.5.0").want(status(200), textKeys(infoKeys()...))),
+				get("/").with("User-Agent", "curl/8.5.0").want(status(200), infoObject())),
 			it("shows the same to clients without a name",
-				get("/").with("User-Agent", "").want(status(200), textKeys(infoKeys()...))),
+				get("/").with("User-Agent", "").want(status(200), infoObject())),
 			it("takes Mozilla for a browser at the start of the name only",
-				get("/").with("User-Agent", "like Mozilla/5.0").want(status(200), textKeys(infoKeys()...)),
-				get("/").with("User-Agent", "mozilla/5.0").want(status(200), textKeys(infoKeys()...))),
+				get("/").with("User-Agent", "like Mozilla/5.0").want(status(200), infoObject()),
+				get("/").with("User-Agent", "mozilla/5.0").want(status(200), infoObject())),
+		}},
+		{Name: "page", Routes: []string{"/", "/ui/{file}"}, Cases: []Case{
+			it("needs nothing from elsewhere", get("/").with("User-Agent", mozilla).
+				want(status(200), media("text/html"), selfContained())),
+			it("has its files", get("/ui/app.js").want(status(200), media("text/javascript"), nosniff(), notEmpty()),
+				get("/ui/style.css").want(status(200), media("text/css"), nosniff(), notEmpty()),
+				get("/ui/logo.svg").want(status(200), media("image/svg+xml"), nosniff(), notEmpty())).
+				differs("has its page in one file"),
+			it("has no other files", get("/ui/nothing.js").want(isNotFound()), get("/ui/vue.html").want(isNotFound())),
 		}},
 		{Name: "index from a directory", Routes: []string{"/"}, Settings: []string{"--ui-path=${dir}"},
 			Prepare: writeFiles("vue.html", "<!doctype html><title>mine</title>"), Needs: []Capability{Files},
 			Cases: []Case{
 				it("shows that page to browsers", get("/").with("User-Agent", mozilla).want(status(200),
 					contentType("text/html; charset=utf-8"), body("<!doctype html><title>mine</title>"))),
-				it("shows the same as before to programs", get("/").want(status(200), textKeys(infoKeys()...))),
+				it("shows the same as before to programs", get("/").want(status(200), infoObject())),
 			}},
 		{Name: "index from a directory without one", Routes: []string{"/"}, Settings: []string{"--ui-path=${dir}"},
 			Prepare: writeFiles("other.html", ""), Needs: []Capability{Files}, Cases: []Case{
 				it("does not tell browsers the path", get("/").with("User-Agent", mozilla).
 					want(status(500), media("text/plain"), lacks("${dir}", "vue.html", "no such file"), notEmpty())).
 					differs("shows the path and the error of the system"),
-				it("shows the same as before to programs", get("/").want(status(200), textKeys(infoKeys()...))),
+				it("shows the same as before to programs", get("/").want(status(200), infoObject())),
 			}},
 	}
 }

@@ -13,7 +13,7 @@ func limits() []Group {
 	const in200 = "answers 200 with the code in the body only"
 	tooLarge := errorObject(413, "request body too large")
 	return []Group{
-		{Name: "body limit", Needs: []Capability{LargeBody}, Cases: []Case{
+		{Name: "body limit", Theme: "limit of request bodies", Needs: []Capability{LargeBody}, Cases: []Case{
 			it("takes 10 MiB to echo", post("/echo", "").filled(maxBody).want(status(202), filledBody(maxBody))),
 			it("refuses one byte more to echo",
 				post("/echo", "").filled(maxBody+1).want(tooLarge)).differs(in200),
@@ -28,7 +28,8 @@ func limits() []Group {
 			it("closes the connection after it",
 				post("/echo", "").filled(maxBody+1).want(tooLarge, closes())).needs(RawHTTP).differs(in200),
 		}},
-		{Name: "body limit of 1000 bytes", Settings: []string{"--max-body-size=1000", "--cache-server=memory://"},
+		{Name: "body limit of 1000 bytes", Theme: "limit of request bodies",
+			Settings: []string{"--max-body-size=1000", "--cache-server=memory://"},
 			Cases: []Case{
 				it("takes 1000 bytes", post("/echo", "").filled(1000).want(status(202), filledBody(1000)),
 					post("/store", "").filled(1000).want(status(202), field("hash", "[0-9a-f]{40}")),
@@ -45,7 +46,7 @@ func limits() []Group {
 					post("/token", "").filled(1001).chunked().want(tooLarge)),
 				it("leaves what was in the cache", get("/cache/full").want(status(200), filledBody(1000))),
 			}},
-		{Name: "broken chunking", Needs: []Capability{RawHTTP}, Cases: brokenChunking()},
+		{Name: "broken chunking", Theme: "HTTP/1 on the wire", Needs: []Capability{RawHTTP}, Cases: brokenChunking()},
 	}
 }
 

@@ -58,7 +58,7 @@ func metrics() []Group {
 				differs("counts status 200 and takes its length for a latency"),
 		}},
 		{Name: "metrics by route", Routes: routes, Needs: []Capability{Metrics}, Cases: pathLabels()},
-		{Name: "metrics port", Needs: []Capability{MetricsWeb}, Cases: []Case{
+		{Name: "metrics port", Theme: "metrics and profiles on a port of their own", Needs: []Capability{MetricsWeb}, Cases: []Case{
 			it("has the metrics", get("/metrics").at(telemetry).
 				want(status(200), contentType(metricsType), families(requestFamilies()...), families(processFamilies()...))),
 			it("has a probe of its own for every method",
@@ -172,7 +172,7 @@ func countedAs(r request, label string) Step {
 
 // pathLabel is the label of a route on the target: the prefix is part of it, unless the route has a name of its own.
 func (s *session) pathLabel(r request, label string) string {
-	prefix := strings.ReplaceAll(strings.Trim(s.vars["base"], "/"), "/", "_")
+	prefix := strings.ReplaceAll(strings.Trim(s.target.prefix(), "/"), "/", "_")
 	named := label == "delay" || label == "status" || label == "cache" || strings.HasPrefix(r.path, "/store/")
 	switch {
 	case prefix == "" || named:

@@ -10,6 +10,7 @@ const (
 
 // probes are liveness and readiness with their switches.
 func probes() []Group {
+	const noSuchRoute = "has no such route"
 	ready := get("/readyz").want(status(200), jsonIs(isOK))
 	unready := get("/readyz").want(status(503), body(""))
 	return []Group{
@@ -25,6 +26,21 @@ func probes() []Group {
 				post("/readyz/enable", "").want(status(202), body("")), ready,
 			).needs(Switches).alone().finally(post("/readyz/enable", "")),
 		}},
+		{Name: "liveness without a z", Routes: []string{"/health/live"}, Cases: []Case{
+			it("is OK", get("/health/live").want(status(200), jsonReply(), body("{\n  \"status\": \"OK\"\n}"))).
+				differs(noSuchRoute),
+		}},
+		{Name: "readiness without a z", Routes: []string{"/health/ready"}, Cases: []Case{
+			it("follows the switch of readiness", get("/health/ready").want(status(200), jsonReply(), jsonIs(isOK)),
+				post("/readyz/disable", "").want(status(202)), get("/health/ready").want(status(503), body("")),
+				get("/health/live").want(status(200), jsonIs(isOK)),
+				post("/readyz/enable", "").want(status(202)), get("/health/ready").want(status(200), jsonIs(isOK)),
+			).needs(Switches).alone().finally(post("/readyz/enable", "")).differs(noSuchRoute),
+			it("is spared by faults", post("/fault_injection/enable", "").want(status(202)),
+				get("/health/live").want(status(200), jsonIs(isOK)), get("/health/ready").want(status(200), jsonIs(isOK)),
+				post("/fault_injection/disable", "").want(status(202)),
+			).needs(Switches).alone().finally(post("/fault_injection/disable", "")).differs(noSuchRoute),
+		}},
 		{Name: "unhealthy", Routes: []string{"/healthz"}, Settings: []string{"--unhealthy"}, Cases: []Case{
 			it("is not alive, and works", get("/healthz").want(status(503), body("")), ready,
 				get("/version").want(status(200), textKeys("commit", "version"))),
@@ -34,16 +50,21 @@ func probes() []Group {
 				get("/version").want(status(200), textKeys("commit", "version"))),
 			it("gets ready when switched on", post("/readyz/enable", "").want(status(202), body("")), ready).needs(Switches),
 		}},
-		{Name: "panic", Routes: []string{"/panic"}, Fresh: true, Needs: []Capability{Exit}, Cases: []Case{
-			it("ends the process without an answer", step(func(s *session) error {
-				return noAnswer(s, get("/panic"))
-			}), exits(255)),
+		{Name: "panic", Routes: []string{"/panic"}, Fresh: true, Needs: []Capability{Panic, Exit}, Cases: []Case{
+			it("ends the process", step(noSuccess(get("/panic"))), exits(255)),
+		}},
+		{Name: "panic on the wire", Routes: []string{"/panic"}, Fresh: true, Needs: []Capability{Panic}, Cases: []Case{
+			it("gives no answer", step(noAnswer(get("/panic")))).needs(RawHTTP),
+		}},
+		{Name: "panic that is withheld", Routes: []string{"/panic"}, Cases: []Case{
+			it("says why", get("/panic").want(errorObject(501)), get("/version").want(status(200))).withheld(Panic),
 		}},
 	}
 }
 
 // faults are what a server does wrong on demand.
 func faults() []Group {
+	const theme = "random delays and errors"
 	injected := all(status(500), body(`{"status":"fault injection enabled"}`+"\n"))
 	hits := func(r request) Step { return r.want(injected) }
 	off := post("/fault_injection/disable", "").want(status(202), jsonIs(disabled))
@@ -67,14 +88,14 @@ func faults() []Group {
 					get("/readyz").want(status(200), jsonIs(isOK)),
 					get("/fault_injection/status").want(status(200), jsonIs(enabled)), off).alone().finally(off),
 				it("spares the metrics", on, get("/metrics").want(status(200), contains("http_requests_total")), off).
-					needs(Metrics).alone().finally(off),
+					alone().finally(off),
 				it("leaves 404 and 405 alone", on, get("/nothing").want(isNotFound()),
 					remove("/version").want(status(405), body("")), off).alone().finally(off),
 				it("says that its answer is JSON", on,
 					get("/version").want(injected, contentType("application/json; charset=utf-8")), off).
 					alone().finally(off).differs("calls it text/plain"),
 			}},
-		{Name: "random delay", Settings: []string{
+		{Name: "random delay", Theme: theme, Settings: []string{
 			"--random-delay", "--random-delay-unit=ms", "--random-delay-min=2000", "--random-delay-max=2000",
 		}, Cases: []Case{
 			it("waits before it answers",
@@ -86,9 +107,9 @@ func faults() []Group {
 				differs("delays the probes, too"),
 			it("spares the metrics",
 				get("/metrics").want(status(200), contains("http_requests_total"), fasterThan(time.Second))).
-				needs(Metrics).differs("delays the metrics, too"),
+				differs("delays the metrics, too"),
 		}},
-		{Name: "random error", Settings: []string{"--random-error"}, Cases: []Case{
+		{Name: "random error", Theme: theme, Settings: []string{"--random-error"}, Cases: []Case{
 			it("fails one request in three in one of three ways", step(randomErrors)),
 			it("spares the probes, the switches and the metrics", step(noRandomErrors)).
 				differs("lets the probes fail, too"),

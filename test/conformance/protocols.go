@@ -32,7 +32,7 @@ const (
 // protocols are about the versions of HTTP and the ways to agree on one.
 func protocols() []Group {
 	return []Group{
-		{Name: "HTTP/1", Needs: []Capability{RawHTTP}, Cases: []Case{
+		{Name: "HTTP/1", Theme: "HTTP/1 on the wire", Needs: []Capability{RawHTTP}, Cases: []Case{
 			it("serves HTTP/1.0 and closes",
 				lines("GET ${base}/version HTTP/1.0", "", "").
 					want(status(200), textKeys("commit", "version")).thenClosed(5*time.Second)),
@@ -55,22 +55,27 @@ func protocols() []Group {
 			it("invites a body that the client announces",
 				lines("POST ${base}/echo HTTP/1.1", "Host: ${host}", "Content-Length: 5", "Expect: 100-continue", "",
 					"hello").want(status(100)).want(status(202), body("hello"))),
+			it("sends a stream in chunks, all of it in one", get("/chunked/0").
+				want(status(200), jsonValue(`{"delay": 0}`), inChunks()), step(oneChunk)),
+			it("puts a status that nobody has defined into words",
+				lines("GET ${base}/status/799 HTTP/1.1", "Host: ${host}", "", "").
+					want(status(799), reason("status code 799"), jsonIs(`{"status": 799}`))),
 			it("keeps to HTTP/1.1 when HTTP/2 is offered but not switched on",
 				lines("GET ${base}/version HTTP/1.1", "Host: ${host}", "Connection: Upgrade, HTTP2-Settings",
 					"Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA", "", "").
 					want(status(200), protocol("HTTP/1.1"), textKeys("commit", "version"))),
 		}},
-		{Name: "h2c", Settings: []string{"--h2c"}, Needs: []Capability{RawHTTP}, Cases: []Case{
+		{Name: "h2c", Theme: "HTTP/2 without TLS", Settings: []string{"--h2c"}, Needs: []Capability{H2C}, Cases: []Case{
 			it("speaks HTTP/2 with a client that knows it", priorKnowledge(get("/version").
 				want(status(200), protocol("HTTP/2.0"), textKeys("commit", "version")))),
 			it("takes bodies over HTTP/2", priorKnowledge(post("/echo", "").filled(1<<20).
 				want(status(202), protocol("HTTP/2.0"), filledBody(1<<20)))),
-			it("upgrades an HTTP/1.1 connection", step(upgradeToHTTP2)),
+			it("upgrades an HTTP/1.1 connection", step(upgradeToHTTP2)).needs(RawHTTP),
 			it("still speaks HTTP/1.1",
 				get("/version").want(status(200), protocol("HTTP/1.1"), textKeys("commit", "version"))),
 			it("still upgrades to websockets", talking(sayText("hello"), hearEcho(`"hello"`))).needs(WebSocket),
 		}},
-		{Name: "TLS", Settings: []string{"--cert-path=${dir}"}, Prepare: writeCertificate, Needs: []Capability{TLS},
+		{Name: "TLS", Theme: "TLS", Settings: []string{"--cert-path=${dir}"}, Prepare: writeCertificate, Needs: []Capability{TLS},
 			Cases: []Case{
 				it("serves HTTP/2 to those that ask for it", get("/version").at(secure).
 					want(status(200), protocol("HTTP/2.0"), textKeys("commit", "version"))),

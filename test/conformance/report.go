@@ -19,15 +19,53 @@ const (
 
 // Result is what became of one case on one target.
 type Result struct {
-	Group   string
-	Routes  []string
-	Case    string
-	Outcome Outcome
+	Group string
+	// Routes, Services and Theme are those of the group.
+	Routes, Services []string
+	Theme            string
+	// Requests are those of the case, as far as its steps tell: the method and path of each, such as "GET /cache/${id}",
+	// or "CALL echo.EchoService/Echo". Variables are not expanded.
+	Requests []string
+	Case     string
+	Outcome  Outcome
 	// Text says what was wrong, or why the case was skipped.
 	Text string
-	// Differs is that of the case.
-	Differs string
-	Took    time.Duration
+	// Why names what the target lacks for a case that was skipped; "" if the case can run there.
+	Why string
+	// Aside is set for a case that needs another kind of connection than its group does, such as a case over gRPC among
+	// those of an HTTP route: that it was skipped says nothing about the matter of the group.
+	Aside bool
+	// Limits are what the target says about capabilities that the case needs and that the target has.
+	Limits []string
+	// Differs and Withheld are those of the case.
+	Differs  string
+	Withheld Capability
+	Took     time.Duration
+}
+
+// Plan returns a result without an outcome for every case, to see what the cases are about.
+func Plan(groups []Group) []Result {
+	var results []Result
+	for _, g := range groups {
+		for _, c := range g.Cases {
+			results = append(results, newResult(g, c))
+		}
+	}
+	return results
+}
+
+func newResult(g Group, c Case) Result {
+	result := Result{
+		Group: g.Name, Routes: g.Routes, Services: g.Services, Theme: g.Theme,
+		Case: c.Name, Differs: c.Differs, Withheld: c.Withheld,
+	}
+	result.Aside = slices.ContainsFunc(c.Needs, Capability.connection)
+	for _, step := range c.Steps {
+		if told, tells := step.(interface{ requests() string }); tells {
+			result.Requests = append(result.Requests, told.requests())
+		}
+	}
+	return result
 }
 
 // Name returns "group: it does something".
@@ -46,6 +84,8 @@ func (r Result) Explain() string {
 type Report struct {
 	Target  string
 	Results []Result
+	// Whole is set when -run has left out none of the cases.
+	Whole bool
 }
 
 // With returns the results with this outcome, in order of their names.

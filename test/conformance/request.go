@@ -28,12 +28,15 @@ type request struct {
 	patience     time.Duration
 }
 
+func (r request) requests() string { return r.method + " " + r.path }
+
 // where says which of the target's addresses a path belongs to.
 type where int
 
 const (
 	api       where = iota // under the base URL
-	root                   // on the same address, but not under the prefix
+	root                   // on the same address, but not under the prefix of the server
+	origin                 // on the same address, under nothing
 	secure                 // under the HTTPS URL
 	telemetry              // on the listener for metrics
 )
@@ -140,13 +143,15 @@ func (r request) build(ctx context.Context, s *session) (*http.Request, error) {
 func (s *session) urlOf(place where) string {
 	switch place {
 	case root:
+		return s.target.origin() + s.target.Mount
+	case origin:
 		return s.target.origin()
 	case secure:
 		return s.target.SecureURL
 	case telemetry:
 		return s.target.MetricsURL
 	default:
-		return s.target.origin() + s.target.prefix()
+		return s.target.origin() + s.target.path()
 	}
 }
 
@@ -222,6 +227,12 @@ func (r raw) want(checks ...check) raw {
 func (r raw) thenClosed(timeout time.Duration) raw {
 	r.ending = timeout
 	return r
+}
+
+func (r raw) requests() string {
+	method, rest, _ := strings.Cut(r.bytes, " ")
+	path, _, _ := strings.Cut(rest, " ")
+	return method + " " + strings.TrimPrefix(path, "${base}")
 }
 
 func (r raw) do(s *session) error {

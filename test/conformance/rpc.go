@@ -15,8 +15,12 @@ import (
 
 // rpcs are the gRPC services.
 func rpcs() []Group {
+	tokens, health := []string{"token.TokenService"}, []string{"grpc.health.v1.Health"}
 	return []Group{
-		{Name: "gRPC", Needs: []Capability{GRPC}, Cases: []Case{
+		{Name: "gRPC", Services: []string{
+			"echo.EchoService", "version.VersionService", "info.InfoService", "env.EnvService", "header.HeaderService",
+			"delay.DelayService",
+		}, Needs: []Capability{GRPC}, Cases: []Case{
 			it("echoes", calling("echo.EchoService/Echo", `{"body": "hello <you> é"}`).want(ok(`{"body": "hello <you> é"}`)),
 				calling("echo.EchoService/Echo", `{}`).want(ok(`{}`))),
 			it("tells its version", get("/version").want(status(200), save("version", "version"), save("commit", "commit")),
@@ -41,8 +45,8 @@ func rpcs() []Group {
 			it("stops waiting at the caller's deadline", calling("delay.DelayService/Delay", `{"seconds": 60}`).
 				within(300*time.Millisecond).want(code(codes.DeadlineExceeded), soonerThan(10*time.Second))),
 		}},
-		{Name: "gRPC status", Needs: []Capability{GRPC}, Cases: statusNames()},
-		{Name: "gRPC token", Needs: []Capability{GRPC}, Cases: []Case{
+		{Name: "gRPC status", Services: []string{"status.StatusService"}, Needs: []Capability{GRPC}, Cases: statusNames()},
+		{Name: "gRPC token", Services: tokens, Needs: []Capability{GRPC}, Cases: []Case{
 			it("is issued and validated", calling("token.TokenService/TokenGenerate", `{}`).want(code(codes.OK),
 				member("message", "Token generated successfully"), member("expiresAt", expiryText),
 				keep("jwt", "token"), keep("expires", "expiresAt")),
@@ -57,26 +61,32 @@ func rpcs() []Group {
 				validating("garbage").want(fails(codes.Unauthenticated, "Unable to parse token")),
 				validating("Bearer a.b.c").want(fails(codes.Unauthenticated, "Unable to parse token"))),
 		}},
-		{Name: "gRPC token of a known secret", Needs: []Capability{GRPC},
+		{Name: "gRPC token of a known secret", Services: tokens, Needs: []Capability{GRPC},
 			Settings: []string{"PODINFO_JWT_SECRET=" + theSecret}, Cases: forgedTokens()},
-		{Name: "gRPC health", Needs: []Capability{GRPC}, Cases: []Case{
+		{Name: "gRPC health", Services: health, Needs: []Capability{GRPC}, Cases: []Case{
 			it("serves as a whole", healthOf("", healthpb.HealthCheckResponse_SERVING)),
 			it("knows no other service", noHealthOf("no.such.Service")),
 			it("lists what it serves", listsHealth()),
 			it("tells watchers at once", watchesHealth()),
 		}},
-		{Name: "gRPC health by name", Needs: []Capability{GRPC}, Settings: []string{"--grpc-service-name=shop"},
-			Cases: []Case{
+		{Name: "gRPC health by name", Services: health, Needs: []Capability{GRPC},
+			Settings: []string{"--grpc-service-name=shop"}, Cases: []Case{
 				it("serves under that name", healthOf("shop", healthpb.HealthCheckResponse_SERVING),
 					healthOf("", healthpb.HealthCheckResponse_SERVING)),
 				it("serves under no other", noHealthOf("podinfo")),
 			}},
-		{Name: "gRPC reflection", Needs: []Capability{GRPC}, Cases: append(reflectedFiles(),
+		{Name: "gRPC reflection", Services: []string{
+			"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+		}, Needs: []Capability{GRPC}, Cases: append(reflectedFiles(),
 			it("lists the services in version 1", reflectsV1()),
 			it("lists the services in version 1alpha", reflectsV1Alpha()))},
-		{Name: "gRPC panic", Needs: []Capability{GRPC, Exit}, Fresh: true, Cases: []Case{
+		{Name: "gRPC panic", Services: []string{"panic.PanicService"}, Needs: []Capability{GRPC, Exit, Panic}, Fresh: true, Cases: []Case{
 			it("ends the process", calling("panic.PanicService/Panic", `{}`).want(code(codes.Unavailable)), exits(255)).
 				differs("exits with 225"),
+		}},
+		{Name: "gRPC that is withheld", Services: Services(), Cases: []Case{
+			it("says why, over HTTP", post("/echo.EchoService/Echo", "\x00\x00\x00\x00\x00").
+				with("Content-Type", "application/grpc").want(errorObject(501))).withheld(GRPC),
 		}},
 	}
 }

@@ -82,19 +82,20 @@ func watchesHealth() Step {
 	})
 }
 
-// servedNames are the services that reflection must list.
-func servedNames() []string {
+// Services returns the full names of the gRPC services.
+func Services() []string {
 	names := []string{
 		"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
 	}
 	for _, s := range services() {
 		names = append(names, s.pkg+"."+s.name)
 	}
+	slices.Sort(names)
 	return names
 }
 
 func listsServices(got []string) error {
-	for _, want := range servedNames() {
+	for _, want := range Services() {
 		if !slices.Contains(got, want) {
 			return fmt.Errorf("reflection lists %q, and not %s", got, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,32 +41,84 @@ func Observe(testing.TB, Result) {}
 // Run checks target against the groups of the table. Every case is a subtest of t, named target/group/case, about which
 // verdict decides. The report holds a result for every case that -run did not filter out.
 func Run(t *testing.T, target Target, groups []Group, verdict Verdict) Report {
-	r := &run{target: target, verdict: verdict}
-	t.Run(target.Name, func(t *testing.T) {
-		r.shared(t, groups)
-		r.owned(t, groups)
+	t.Helper()
+	r := newRun(target, groups, verdict)
+	t.Run(target.Name, r.all)
+	return r.report()
+}
+
+// RunAll checks several targets side by side; the reports are in their order.
+func RunAll(t *testing.T, targets []Target, groups []Group, verdict Verdict) []Report {
+	t.Helper()
+	runs := make([]*run, len(targets))
+	t.Run("targets", func(t *testing.T) {
+		for i, target := range targets {
+			runs[i] = newRun(target, groups, verdict)
+			t.Run(target.Name, func(t *testing.T) {
+				t.Parallel()
+				runs[i].all(t)
+			})
+		}
 	})
-	return Report{Target: target.Name, Results: r.results}
+	var reports []Report
+	for _, r := range runs {
+		if r != nil { // nil when -run leaves out all targets
+			reports = append(reports, r.report())
+		}
+	}
+	return reports
 }
 
 // run is one pass over the table.
 type run struct {
 	target  Target
+	groups  []Group
 	verdict Verdict
 
 	mu      sync.Mutex
 	results []Result
 }
 
+// newRun leaves out the cases about servers that withhold what the target does not.
+func newRun(target Target, groups []Group, verdict Verdict) *run {
+	r := &run{target: target, verdict: verdict}
+	for _, g := range groups {
+		g.Cases = slices.DeleteFunc(slices.Clone(g.Cases), func(c Case) bool {
+			_, withheld := target.Withholds[c.Withheld]
+			return c.Withheld != "" && !withheld
+		})
+		if len(g.Cases) > 0 {
+			r.groups = append(r.groups, g)
+		}
+	}
+	return r
+}
+
+func (r *run) all(t *testing.T) {
+	r.shared(t)
+	r.owned(t)
+}
+
+func (r *run) report() Report {
+	cases := 0
+	for _, g := range r.groups {
+		cases += len(g.Cases)
+	}
+	return Report{Target: r.target.Name, Results: r.results, Whole: len(r.results) == cases}
+}
+
 // shared runs the cases that all use one server: first those that must be alone, one by one, then the others side by
 // side.
-func (r *run) shared(t *testing.T, groups []Group) {
+func (r *run) shared(t *testing.T) {
+	if !slices.ContainsFunc(r.groups, func(g Group) bool { return !g.own() }) {
+		return
+	}
 	s, err := r.sharedServer(t)
 	if err != nil {
 		t.Fatalf("starting %s: %v", r.target.Name, err)
 	}
 	for _, alone := range []bool{true, false} {
-		for _, g := range groups {
+		for _, g := range r.groups {
 			if g.own() {
 				continue
 			}
@@ -88,7 +141,7 @@ func (r *run) sharedServer(t *testing.T) (*server, error) {
 	if r.target.BaseURL != "" {
 		return newServer(t, r.target, "")
 	}
-	started, err := r.target.Start(t, nil)
+	started, err := r.target.Start(t, r.target.Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +149,8 @@ func (r *run) sharedServer(t *testing.T) (*server, error) {
 }
 
 // owned runs the groups that have a server of their own, the groups side by side.
-func (r *run) owned(t *testing.T, groups []Group) {
-	for _, g := range groups {
+func (r *run) owned(t *testing.T) {
+	for _, g := range r.groups {
 		if !g.own() {
 			continue
 		}
@@ -112,15 +165,15 @@ func (r *run) owned(t *testing.T, groups []Group) {
 }
 
 // start starts the server of a group, or says why it cannot be had.
-func (r *run) start(t *testing.T, g Group) (s *server, skip string) {
+func (r *run) start(t *testing.T, g Group) (s *server, why string) {
 	if r.target.Start == nil {
-		return nil, "needs a server started with " + g.asks() + "; this one is run by somebody else"
+		return nil, "a server started with " + g.asks() + "; this one is run by somebody else"
+	}
+	if why := r.futile(g); why != "" {
+		return nil, why
 	}
 	dir := ""
 	if g.Prepare != nil {
-		if reason, lacks := r.target.Lacks[Files]; lacks {
-			return nil, "needs files: " + reason
-		}
 		dir = t.TempDir()
 		if err := g.Prepare(dir); err != nil {
 			t.Fatalf("preparing the files: %v", err)
@@ -134,7 +187,7 @@ func (r *run) start(t *testing.T, g Group) (s *server, skip string) {
 	}
 	started, err := r.target.Start(t, settings)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return nil, "needs a server started with " + g.asks() + ": " + err.Error()
+		return nil, err.Error()
 	}
 	if err != nil {
 		t.Fatalf("starting a server with %s: %v", g.asks(), err)
@@ -147,6 +200,16 @@ func (r *run) start(t *testing.T, g Group) (s *server, skip string) {
 	return s, ""
 }
 
+// futile says why no server has to be started for a group, for want of something that all its cases need, or returns
+// "". What depends on the addresses of the server shows only later.
+func (r *run) futile(g Group) string {
+	needs := slices.Clone(g.Needs)
+	if g.Prepare != nil {
+		needs = append(needs, Files)
+	}
+	return r.target.refusing(needs...)
+}
+
 // asks names what a group wants its server to be started with.
 func (g Group) asks() string {
 	if len(g.Settings) == 0 {
@@ -155,25 +218,27 @@ func (g Group) asks() string {
 	return strings.Join(g.Settings, " ")
 }
 
-// judge runs a case, unless there is a reason to skip it, and hands down the verdict.
-func (r *run) judge(t testing.TB, g Group, c Case, s *server, skip string) {
+// judge runs a case, unless there is a reason not to, and hands down the verdict. That reason is the first of why, what
+// the target lacks, and that the case is slow.
+func (r *run) judge(t testing.TB, g Group, c Case, s *server, why string) {
 	t.Helper()
-	result := Result{Group: g.Name, Routes: g.Routes, Case: c.Name, Differs: c.Differs}
-	if skip == "" {
-		skip = s.target.Lacking(append(c.Needs[:len(c.Needs):len(c.Needs)], g.Needs...)...)
-	}
-	if skip == "" && c.Slow && os.Getenv(RunSlow) == "" {
-		skip = "takes long; set " + RunSlow + "=1 to run it"
+	result := newResult(g, c)
+	needs := slices.Concat(c.Needs, g.Needs)
+	if why == "" {
+		why = s.target.Lacking(needs...)
 	}
 	switch {
-	case skip != "":
-		result.Outcome, result.Text = Skipped, skip
+	case why != "":
+		result.Outcome, result.Text, result.Why = Skipped, "needs "+why, why
+	case c.Slow && os.Getenv(RunSlow) == "":
+		result.Outcome, result.Text = Skipped, "takes long; set "+RunSlow+"=1 to run it"
 	default:
 		began := time.Now()
 		if err := c.run(s); err != nil {
 			result.Outcome, result.Text = Failed, err.Error()
 		}
 		result.Took = time.Since(began)
+		result.Limits = r.target.limits(needs)
 	}
 	r.mu.Lock()
 	r.results = append(r.results, result)

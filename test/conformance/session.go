@@ -67,13 +67,14 @@ type session struct {
 	vars map[string]string
 }
 
-// session starts a case. ${id} is a name that no other case uses, ${base} the prefix of all paths, ${host} the
-// server's host and port.
+// session starts a case. ${id} is a name that no other case uses, ${base} the path that all paths of the API start with,
+// ${mount} the part of it that the server does not see, ${host} the server's host and port.
 func (s *server) session() *session {
 	origin := s.target.origin()
 	return &session{server: s, vars: map[string]string{
 		"id":      strings.ToLower(rand.Text()),
-		"base":    s.target.prefix(),
+		"base":    s.target.path(),
+		"mount":   s.target.Mount,
 		"host":    origin[strings.LastIndex(origin, "/")+1:],
 		"backend": s.backend,
 		"dir":     s.dir,

@@ -11,11 +11,11 @@ import (
 
 // stopping is what clients see of a server that was asked to stop.
 func stopping() []Group {
-	const delay = "--shutdown-delay=3s"
-	needs := []Capability{Exit}
+	const delay, theme = "--shutdown-delay=3s", "graceful stop"
+	needs, drains := []Capability{Exit}, []Capability{Exit, Drain}
 	draining := get("/readyz").soon(5*time.Second).want(status(503), body(""))
 	return []Group{
-		{Name: "stop", Settings: []string{delay}, Needs: needs, Cases: []Case{
+		{Name: "stop", Theme: theme, Settings: []string{delay}, Needs: drains, Cases: []Case{
 			it("fails the probes at once and serves on", terminate(), draining,
 				get("/healthz").want(status(503), body("")),
 				get("/version").want(status(200), textKeys("commit", "version")),
@@ -26,23 +26,23 @@ func stopping() []Group {
 				get("/healthz").at(telemetry).want(status(200), body("OK"))).needs(MetricsWeb),
 			it("ends well", exits(0)),
 		}},
-		{Name: "stop for the impatient", Settings: []string{"--shutdown-delay=20s"}, Needs: needs, Cases: []Case{
+		{Name: "stop for the impatient", Theme: theme, Settings: []string{"--shutdown-delay=20s"}, Needs: drains, Cases: []Case{
 			it("ends at once when asked twice", terminate(), draining, terminate(), exits(1)),
 		}},
-		{Name: "stop with gRPC", Settings: []string{delay}, Needs: append(needs, GRPC), Cases: []Case{
+		{Name: "stop with gRPC", Theme: theme, Settings: []string{delay}, Needs: append(drains, GRPC), Cases: []Case{
 			it("tells watchers and checkers, and is not held up by them", watchUntilStopped(), exits(0)).
 				differs("keeps serving and never ends while somebody watches"),
 		}},
-		{Name: "stop with a request in flight", Settings: []string{"--shutdown-delay=0s"}, Needs: needs, Cases: []Case{
+		{Name: "stop with a request in flight", Theme: theme, Fresh: true, Needs: needs, Cases: []Case{
 			it("answers it", answeredMeanwhile(get("/delay/2").want(status(200), jsonIs(`{"delay": 2}`))), exits(0)),
 		}},
-		{Name: "stop with a small budget", Settings: []string{"--shutdown-delay=1s", "--server-shutdown-timeout=4s"},
-			Needs: needs, Cases: []Case{
+		{Name: "stop with a small budget", Theme: theme,
+			Settings: []string{"--shutdown-delay=1s", "--server-shutdown-timeout=4s"}, Needs: needs, Cases: []Case{
 				it("counts it from the end of the delay",
 					answeredMeanwhile(get("/delay/4").want(status(200), jsonIs(`{"delay": 4}`))), exits(0)).
 					differs("counts the delay, too, and cuts the request"),
 			}},
-		{Name: "stop with a websocket", Settings: []string{"--shutdown-delay=0s"}, Needs: append(needs, WebSocket),
+		{Name: "stop with a websocket", Theme: theme, Fresh: true, Needs: append(needs, WebSocket),
 			Cases: []Case{
 				it("says goodbye", talking(sayText("hello"), hearEcho(`"hello"`), func(c *socket) error {
 					return c.target.Terminate()

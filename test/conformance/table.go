@@ -7,8 +7,8 @@ func Table() []Group {
 	return slices.Concat(
 		general(), limits(), timeouts(), protocols(),
 		identity(), page(), environment(), configurations(), settings(),
-		echo(), probes(), faults(), statuses(), delays(), tokens(), caching(), storing(), websockets(), documents(),
-		prefixes(), metrics(), rpcs(), stopping(),
+		echo(), probes(), readOnly(), faults(), statuses(), delays(), tokens(), caching(), storing(), websockets(),
+		documents(), prefixes(), metrics(), rpcs(), stopping(),
 	)
 }
 

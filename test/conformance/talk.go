@@ -54,6 +54,8 @@ func (t talk) under(prefix string) talk {
 	return t
 }
 
+func (t talk) requests() string { return "GET " + t.prefix + "/ws/echo" }
+
 func (t talk) do(s *session) error {
 	header := http.Header{}
 	for name, values := range t.header {

@@ -13,23 +13,26 @@ import (
 // timeouts are about clients and handlers that take their time.
 func timeouts() []Group {
 	return []Group{
-		{Name: "server timeout of 1s", Settings: []string{"--http-server-timeout=1s"}, Needs: []Capability{RawHTTP},
-			Cases: []Case{
+		{Name: "server timeout of 1s", Theme: "HTTP/1 on the wire", Needs: []Capability{RawHTTP},
+			Settings: []string{"--http-server-timeout=1s"}, Cases: []Case{
 				it("hangs up on a client that does not end its request's head",
 					lines("GET ${base}/version HTTP/1.1", "Host: ${host}", "X-Slow: ").thenClosed(10*time.Second)),
 				it("hangs up on a connection that is idle for two seconds",
 					lines("GET ${base}/version HTTP/1.1", "Host: ${host}", "", "").
 						want(status(200), textKeys("commit", "version")).thenClosed(10*time.Second)),
 				it("keeps a connection that is idle for one second", step(idleForASecond)),
-				it("answers a delay that is longer", get("/delay/2").want(delayedOrRefused())).
+			}},
+		{Name: "answers that take longer than the server's timeout", Theme: "server timeout",
+			Settings: []string{"--http-server-timeout=1s"}, Cases: []Case{
+				it("has a delay in the end, or refuses it", get("/delay/2").want(delayedOrRefused())).
 					differs("closes the connection after the delay, without an answer"),
-				it("ends a stream that takes longer properly",
+				it("ends a stream properly",
 					get("/chunked/2").want(status(200), jsonValue(`{"delay": 2}`), slowerThan(2*time.Second))).
 					differs("cuts the stream"),
 			}},
 		// Random lengths start at ten seconds, so these cases have groups of their own to wait side by side.
 		randomStream("/chunked", "it is not given"), randomStream("/chunked/99999999999999999999", "it fits no number"),
-		{Name: "clients that hang up", Fresh: true, Needs: []Capability{Metrics, HangUp}, Cases: []Case{
+		{Name: "clients that hang up", Theme: "clients that hang up", Fresh: true, Needs: []Capability{HangUp}, Cases: []Case{
 			it("frees what a delay holds", step(abandon("/delay/60"))).
 				differs("keeps sleeping until the end of the delay"),
 			it("frees what a stream holds", step(abandon("/chunked/60"))).
@@ -40,7 +43,7 @@ func timeouts() []Group {
 
 // randomStream is a stream whose length the server chooses, since the client's does not do.
 func randomStream(path, why string) Group {
-	return Group{Name: "stream whose length is chosen as " + why, Routes: []string{"/chunked"},
+	return Group{Name: "stream whose length is chosen as " + why, Theme: "server timeout",
 		Settings: []string{"--http-server-timeout=1s"}, Cases: []Case{
 			it("ends properly even if it takes longer than the server's timeout",
 				get(path).want(status(200), nosniff(), wholeNumber("delay", 10, 11))).differs("cuts the stream"),

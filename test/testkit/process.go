@@ -141,7 +141,7 @@ func (p *Process) end(t testing.TB) {
 		t.Errorf("%s has a data race, see its stderr", p.cmd)
 	}
 	if t.Failed() {
-		t.Logf("%s\nexit code %d\n--- stdout\n%s--- stderr\n%s", p.cmd, p.code(), p.Stdout(), p.Stderr())
+		t.Logf("%s\nexit code %d\n--- stdout\n%s--- stderr\n%s", p.cmd, p.ExitCode(), p.Stdout(), p.Stderr())
 	}
 }
 
@@ -176,7 +176,7 @@ func (p *Process) Wait(t testing.TB, timeout time.Duration) int {
 	if !p.within(timeout) {
 		t.Fatalf("%s still runs after %s", p.cmd, timeout)
 	}
-	return p.code()
+	return p.ExitCode()
 }
 
 // Signaled returns the signal that ended the process, or -1 when it left by itself or still runs.
@@ -190,7 +190,8 @@ func (p *Process) Signaled() syscall.Signal {
 	return -1
 }
 
-func (p *Process) code() int { return p.cmd.ProcessState.ExitCode() }
+// ExitCode returns the exit code of a process that has ended, see Exited; -1 if a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
 
 func (p *Process) within(timeout time.Duration) bool {
 	select {
