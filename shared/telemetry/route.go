@@ -31,8 +31,8 @@ type timings [statuses]atomic.Pointer[timing]
 type timing struct{ prometheus.Observer }
 
 // Observe records one finished request: it counts it and adds its duration in seconds to the histogram. A method that
-// is none of RFC 9110 §9.3 and RFC 5789 is recorded as OTHER, a status outside 100..999 as unknown. ctx is the request's,
-// for the sink.
+// is none of RFC 9110 §9.3 and RFC 5789 is recorded as OTHER, a status outside 100..999 as unknown. The sink gets ctx,
+// which is the request's.
 func (r *Route) Observe(ctx context.Context, method string, status int, seconds float64) {
 	slot := statusSlot(status)
 	label := r.metrics.count(slot)
