@@ -11,8 +11,9 @@ TARGET   ?= k8s
 URL      ?= http://localhost:9898
 FUZZTIME ?= 20s
 
-# grpcnotrace leaves out gRPC's debug pages, and with them html/template: a third of the binary.
-GO_BUILD  := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags=grpcnotrace \
+# grpcnotrace leaves out gRPC's debug pages, and with them html/template: a third of the binary. lambda.norpc leaves out
+# the protocol of a Lambda runtime that is no more.
+GO_BUILD  := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags=grpcnotrace,lambda.norpc \
   -ldflags "-s -w -X github.com/podinfo-targets/podinfo/shared/version.Revision=$(REVISION)"
 GOTESTSUM := go run gotest.tools/gotestsum@v1.13.0
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -37,11 +38,24 @@ run: bin/podinfo ## Run podinfo here: in-memory cache, temporary data directory 
 	  --cache-server=memory:// --data-path="$$data" --shutdown-delay=0s
 
 .PHONY: build
-build: bin/podinfo bin/podcli ## Build every binary into bin/
+build: bin/podinfo bin/podinfo-knative bin/bootstrap bin/podinfo-function bin/podcli ## Build every binary into bin/
 
 .PHONY: bin/podinfo
 bin/podinfo:
 	@$(GO_BUILD) -o $@ ./targets/k8s
+
+.PHONY: bin/podinfo-knative
+bin/podinfo-knative:
+	@$(GO_BUILD) -o $@ ./targets/knative
+
+# The name that the runtime provided.al2023 starts. GOARCH=arm64 makes it for Graviton.
+.PHONY: bin/bootstrap
+bin/bootstrap:
+	@$(GO_BUILD) -o $@ ./targets/lambda
+
+.PHONY: bin/podinfo-function
+bin/podinfo-function:
+	@$(GO_BUILD) -o $@ ./targets/cloudfunctions/podinfo-function
 
 .PHONY: bin/podcli
 bin/podcli:
@@ -86,6 +100,10 @@ bench: build ## Measure podinfo beside a bare net/http server and write docs/ben
 .PHONY: conformance
 conformance: ## Run the conformance table against URL
 	@CONFORMANCE_URL=$(URL) go test -count=1 -v -run '^TestURL$$' ./test/conformance
+
+.PHONY: parity
+parity: ## Run the conformance table on every platform and write docs/targets.md
+	@go test -race -count=1 ./test/parity -update
 
 .PHONY: clean
 clean: ## Remove what was built

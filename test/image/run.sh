@@ -110,4 +110,15 @@ run_podman exec debug sh -c "curl -fsS http://127.0.0.1:$port/version" | grep -q
   fail "the debug image has no shell and curl"
 run_podman stop --time 10 debug >/dev/null
 pass "the debug image has a shell and curl"
-echo "8 passed, 0 failed"
+
+build "$image-knative:$version" --target final --build-arg TARGET=knative
+start knative --env PORT=$port --env K_SERVICE=podinfo --env K_REVISION=podinfo-00001 --env K_CONFIGURATION=podinfo \
+  --env PODINFO_HOST=127.0.0.1 --env PODINFO_PORT_METRICS=0 "$image-knative:$version"
+curl -fsS "http://127.0.0.1:$port/api/info" | grep -q '"k_revision": "podinfo-00001"' ||
+  fail "the Knative image does not name its revision"
+curl -fsS --http2-prior-knowledge -o /dev/null -w '%{http_version}' "http://127.0.0.1:$port/version" | grep -qx 2 ||
+  fail "the Knative image does not speak h2c on its port"
+run_podman stop --time 10 knative >/dev/null
+[ "$(run_podman inspect --format '{{.State.ExitCode}}' knative)" = 0 ] || fail "SIGTERM did not end the Knative image with 0"
+pass "TARGET=knative serves HTTP/1.1 and h2c on PORT, and stops with 0"
+echo "9 passed, 0 failed"
