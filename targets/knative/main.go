@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -19,6 +20,10 @@ import (
 	"github.com/podinfo-targets/podinfo/targets/internal/grpcapi"
 	"github.com/podinfo-targets/podinfo/targets/internal/server"
 )
+
+// idleTimeout is longer than queue-proxy keeps idle connections, which is 90 s: a connection that the app closes may be
+// closed under a request that is on its way.
+const idleTimeout = 10 * time.Minute
 
 func main() {
 	signals := make(chan os.Signal, 2)
@@ -73,7 +78,8 @@ func exporters() (telemetry.Exporters, error) { return otlp.Exporters(os.Getenv)
 func options(a *app.App, r revision) server.Options {
 	cfg := a.Config
 	return server.Options{
-		Host: cfg.Host, Port: cfg.Port, MetricsPort: cfg.MetricsPort, H2C: cfg.H2C, Timeout: cfg.HTTPServerTimeout,
+		Host: cfg.Host, Port: cfg.Port, MetricsPort: cfg.MetricsPort, H2C: cfg.H2C,
+		Timeout: cfg.HTTPServerTimeout, IdleTimeout: idleTimeout,
 		ShutdownDelay: cfg.ShutdownDelay, ShutdownTimeout: cfg.ServerShutdownTimeout,
 		API: a.API, GRPC: grpcapi.New(a, os.Exit), ShareGRPC: true,
 		Metrics: a.Metrics.Handler(), Health: a.Health, Log: a.Log, Linger: linger(a, r), Close: a.Close,

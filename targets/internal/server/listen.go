@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func (s *Server) openHTTP(name string, port int, h http.Handler) (*httpListener,
 		ReadHeaderTimeout: s.o.Timeout,
 		ReadTimeout:       s.o.Timeout,
 		WriteTimeout:      s.writeTimeout(),
-		IdleTimeout:       2 * s.o.Timeout,
+		IdleTimeout:       cmp.Or(s.o.IdleTimeout, 2*s.o.Timeout),
 		ErrorLog:          stdlog.New(&debugWriter{s.o.Log}, "", 0),
 	}}, nil
 }

@@ -52,6 +52,7 @@ type Options struct {
 	CertPath                                string        // the directory of tls.crt and tls.key
 	H2C                                     bool          // HTTP/2 without TLS on Port
 	Timeout                                 time.Duration // for reading a request and for writing its answer
+	IdleTimeout                             time.Duration // of a connection between requests; 0 is twice Timeout
 	ShutdownDelay                           time.Duration // of serving on after the first signal
 	ShutdownTimeout                         time.Duration // for what is in flight when the listeners close
 	API                                     API

@@ -11,6 +11,8 @@ import (
 const (
 	// leastClose is what telemetry gets for its last flush when the requests have used the whole timeout up.
 	leastClose = 500 * time.Millisecond
+	// mostClose is what it gets of a long timeout: a collector that cannot be reached must not hold the process up.
+	mostClose = 3 * time.Second
 	// goodbye is for HTTP/2 clients to close their idle connections when they are told to.
 	goodbye = 100 * time.Millisecond
 	// stragglers is how many looks without a request are enough for those that were on their way when their client had
@@ -37,7 +39,7 @@ func (s *Server) stop() {
 	}
 	s.scraping.Wait()
 
-	last, cancelLast := context.WithTimeout(context.Background(), max(time.Until(deadline), leastClose))
+	last, cancelLast := context.WithTimeout(context.Background(), min(max(time.Until(deadline), leastClose), mostClose))
 	defer cancelLast()
 	s.o.Close(last)
 }
@@ -73,6 +75,7 @@ func (s *Server) stopHTTP(ctx context.Context) {
 		s.stopGRPC(ctx) // Only now, for it refuses calls that come over the connections that are still open.
 	}
 	ending.Wait()
+	s.sayGoodbye(ctx) // A handler returns before the last of its answer is sent.
 	if requests := s.tracker.inFlight(); requests > 0 || sockets > 0 {
 		s.o.Log.WithFields(logrus.Fields{"error": context.Cause(ctx), "requests": requests, "websockets": sockets}).
 			Warn("HTTP server graceful shutdown failed")
