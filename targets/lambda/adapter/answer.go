@@ -32,7 +32,7 @@ type answer struct {
 var errTooLarge = errors.New("the response is larger than the platform takes")
 
 func newAnswer(r *http.Request, limit int) *answer {
-	return &answer{head: r.Method == http.MethodHead, limit: limit, header: make(http.Header, 8), announced: -1}
+	return &answer{head: r.Method == http.MethodHead, limit: limit, header: make(http.Header), announced: -1}
 }
 
 // Header is the header that WriteHeader freezes.

@@ -5,10 +5,13 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/targets/internal/app"
 	"github.com/podinfo-targets/podinfo/targets/lambda/adapter"
 )
 
@@ -24,18 +27,26 @@ const versionEvent = `{"version":"2.0","routeKey":"$default","rawPath":"/version
 	`"protocol":"HTTP/1.1","sourceIp":"1.2.3.4","userAgent":"curl/8.9.1"},"requestId":"LV7fzho-PHcEJPw=","routeKey":` +
 	`"$default","stage":"$default","time":"21/Apr/2020:15:08:21 +0000","timeEpoch":1587481701067},"isBase64Encoded":false}`
 
-// version answers as the API does, without its routing and counting.
-func version(w http.ResponseWriter, _ *http.Request) {
-	w.Header()["Content-Type"] = []string{"application/json; charset=utf-8"}
-	w.Header()["X-Content-Type-Options"] = []string{"nosniff"}
-	_, _ = io.WriteString(w, versionBody)
+// api is the whole API.
+func api(tb testing.TB) http.Handler {
+	tb.Helper()
+	cfg, err := config.Load(nil, []string{"PODINFO_DATA_PATH=" + tb.TempDir()}, config.Server)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a, err := app.New(cfg, app.Options{Stderr: io.Discard, Exit: func(int) {}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { a.Close(context.Background()) })
+	return a.API
 }
 
 // BenchmarkInvoke holds one invocation through the adapter against the same bytes from a plain function of aws-lambda-go
 // that decodes the same event.
 func BenchmarkInvoke(b *testing.B) {
-	served := adapter.New(http.HandlerFunc(version), adapter.Options{})
-	ours := lambda.NewHandler(served.Invoke)
+	served := adapter.New(api(b), adapter.Options{})
+	ours := lambda.NewHandler(adapter.Buffered(served.Invoke))
 	plain := lambda.NewHandler(func(_ context.Context, _ events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse,
 		error) {
 		return events.APIGatewayV2HTTPResponse{
@@ -51,9 +62,11 @@ func BenchmarkInvoke(b *testing.B) {
 		handler lambda.Handler
 	}{{"ours", ours}, {"plain", plain}} {
 		b.Run(side.name, func(b *testing.B) {
+			ctx, cancel := context.WithTimeout(b.Context(), time.Hour) // as every invocation has
+			defer cancel()
 			b.ReportAllocs()
 			for b.Loop() {
-				answer, err := side.handler.Invoke(b.Context(), []byte(versionEvent))
+				answer, err := side.handler.Invoke(ctx, []byte(versionEvent))
 				if err != nil || len(answer) < len(versionBody) {
 					b.Fatalf("answer %q, error %v", answer, err)
 				}

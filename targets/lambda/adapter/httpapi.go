@@ -41,15 +41,26 @@ func requestV2(library converter, e *event, path string) (*http.Request, error) 
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range members(e.headers) {
-		if value[0] == '"' { // null: the header was not sent
-			r.Header.Add(unquote(name), text(value))
-		}
-	}
+	r.Header = headersV2(e.headers)
 	if cookies := joinCookies(e.cookies); cookies != "" {
 		r.Header["Cookie"] = []string{cookies}
 	}
 	return r, mend(r, e.context.method, target(path, e.rawQuery), e.context.domain, e.context.sourceIP)
+}
+
+// headersV2 reads the headers of format 2.0, one value each, into an http.Header; it has a slice for all of the values, as
+// net/textproto does.
+func headersV2(raw []byte) http.Header {
+	const usual = 14 // as many as fit the smallest map that has room for them
+	header, all := make(http.Header, usual), make([]string, 0, usual)
+	for name, value := range members(raw) {
+		if value[0] != '"' { // null: the header was not sent
+			continue
+		}
+		all = append(all, text(value))
+		header[http.CanonicalHeaderKey(unquote(name))] = all[len(all)-1 : len(all) : len(all)]
+	}
+	return header
 }
 
 // joinCookies makes one Cookie header of the cookies, as HTTP/1.1 has it (RFC 6265 §5.4).
