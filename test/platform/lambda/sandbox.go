@@ -27,6 +27,7 @@ type sandbox struct {
 	initiated  bool          // the Init phase is over
 	waiting    bool          // the runtime has asked for the next event
 	frozen     bool
+	ending     bool        // the Shutdown phase has begun: there is no more freezing
 	current    *invocation // what the runtime works on, nil between invocations
 	initFault  *Fault      // what the runtime reported of its Init phase
 	extensions map[string]*extension
@@ -136,7 +137,7 @@ func (s *sandbox) ended() {
 	}
 	s.initiated = true
 	close(s.phase)
-	if !s.o.Awake {
+	if !s.o.Awake && !s.ending {
 		s.frozen = true
 		s.process.signal(syscall.SIGSTOP)
 	}
@@ -170,6 +171,7 @@ func (s *sandbox) kill() {
 func (s *sandbox) shutdown(grace time.Duration) {
 	s.mu.Lock()
 	extended := len(s.extensions) > 0
+	s.ending = true
 	s.thaw()
 	s.mu.Unlock()
 	if extended {

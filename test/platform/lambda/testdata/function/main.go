@@ -10,7 +10,9 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -33,7 +35,12 @@ func main() {
 		initError()
 	}
 	if os.Getenv("INIT_HANG") != "" {
-		select {}
+		never := make(chan os.Signal, 1)
+		signal.Notify(never, syscall.SIGUSR1) // so that the Go runtime does not call it a deadlock
+		<-never
+	}
+	if os.Getenv("EXTENSION") != "" {
+		extend()
 	}
 	var options []lambda.Option
 	switch os.Getenv("ON_SIGTERM") {
@@ -59,6 +66,55 @@ func initError() {
 	}
 	os.Exit(1)
 }
+
+// extend registers an internal extension and prints what it hears of invocations.
+func extend() {
+	fmt.Println("SHUTDOWN:", register("greedy", `{"events":["SHUTDOWN"]}`).Status)
+	answer := register("listener", `{"events":["INVOKE"]}`)
+	id := answer.Header.Get("Lambda-Extension-Identifier")
+	fmt.Println("INVOKE:", answer.Status, id != "")
+	fmt.Println("again:", register("listener", `{"events":[]}`).Status)
+	go func() {
+		for {
+			fmt.Println("heard", listen(id))
+		}
+	}()
+}
+
+func register(name, events string) *http.Response {
+	request, err := http.NewRequest(http.MethodPost, extensions+"register", strings.NewReader(events))
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Lambda-Extension-Name", name)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		panic(err)
+	}
+	_ = answer.Body.Close()
+	return answer
+}
+
+// listen waits for the next event.
+func listen(id string) string {
+	request, err := http.NewRequest(http.MethodGet, extensions+"event/next", nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Lambda-Extension-Identifier", id)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		os.Exit(0) // the environment is gone
+	}
+	defer answer.Body.Close()
+	event, err := io.ReadAll(answer.Body)
+	if err != nil {
+		os.Exit(0)
+	}
+	return string(event)
+}
+
+var extensions = "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2020-01-01/extension/"
 
 func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	w, err := read(event)
@@ -122,9 +178,16 @@ func describe(ctx context.Context) map[string]any {
 	}
 }
 
-// typed is a reader that tells aws-lambda-go its content type.
-type typed struct{ io.Reader }
+// body is a response that aws-lambda-go streams, because it cannot be JSON.
+type body struct{ io.Reader }
 
+// MarshalJSON fails.
+func (body) MarshalJSON() ([]byte, error) { return nil, errors.New("not JSON") }
+
+// typed is a body with a content type.
+type typed struct{ body }
+
+// ContentType is that of a response with a prelude.
 func (typed) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
 
 // stream writes the parts as the gate lets them through.
@@ -132,10 +195,10 @@ func stream(w wish) io.Reader {
 	r, out := io.Pipe()
 	go func() { _ = out.CloseWithError(produce(out, w)) }()
 	if w.Plain {
-		return r
+		return body{r}
 	}
 	head := `{"statusCode":201,"headers":{"Content-Type":"text/plain","X-Part":"1"},"cookies":["a=1","b=2"]}`
-	return typed{io.MultiReader(strings.NewReader(head+strings.Repeat("\x00", 8)), r)}
+	return typed{body{io.MultiReader(strings.NewReader(head+strings.Repeat("\x00", 8)), r)}}
 }
 
 func produce(out io.Writer, w wish) error {
