@@ -41,7 +41,7 @@ type albEvent struct {
 func loadBalancer(f *Function) http.Handler {
 	multi := f.o.Shape == ALBMultiValue
 	return &door{
-		f: f, bodyLimit: albLimit,
+		f: f, bodyLimit: albLimit, headerLimit: 64 << 10, lineLimit: 16 << 10,
 		admit: func(w http.ResponseWriter, r *http.Request) bool {
 			switch {
 			case r.Header.Get("Upgrade") != "": // WebSockets are not supported
@@ -121,11 +121,14 @@ func albAnswer(payload []byte, multi bool) (answer, error) {
 // albFailure answers as the load balancer does by itself. A function that does not respond in time is a 502 as well.
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 func albFailure(w http.ResponseWriter, why failure) {
-	if why == bodyTooLarge {
+	switch why {
+	case bodyTooLarge:
 		albPage(w, http.StatusRequestEntityTooLarge)
-		return
+	case headerTooLarge:
+		albPage(w, http.StatusBadRequest)
+	default:
+		albPage(w, http.StatusBadGateway)
 	}
-	albPage(w, http.StatusBadGateway)
 }
 
 // albPage writes the page of a status.

@@ -23,6 +23,8 @@ type door struct {
 	f *Function
 	// bodyLimit bounds the body of a request, in bytes.
 	bodyLimit int64
+	// headerLimit bounds the headers of a request, all together, and lineLimit each of them, in bytes; 0 for none.
+	headerLimit, lineLimit int
 	// timeout bounds the wait for the function, 0 if the door waits for as long as the function may run.
 	timeout time.Duration
 	// admit answers requests that do not reach the function, and tells whether this one does.
@@ -40,6 +42,7 @@ type failure int
 
 const (
 	bodyTooLarge   failure = iota // the request is larger than the door or Lambda takes
+	headerTooLarge                // its headers are
 	functionFailed                // the function failed, or answered what the door cannot read
 	outOfTime                     // the door did not want to wait any longer
 	noSuchPath                    // the path is not one of this deployment
@@ -59,6 +62,10 @@ type request struct {
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !d.admit(w, r) {
+		return
+	}
+	if d.overloaded(r) {
+		d.fail(w, headerTooLarge)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, d.bodyLimit))
@@ -95,6 +102,21 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.finish(w, r, out.body)
 	}
+}
+
+// overloaded tells whether the headers of a request are too large.
+func (d *door) overloaded(r *http.Request) bool {
+	total := 0
+	for name, values := range r.Header {
+		for _, value := range values {
+			line := len(name) + len(value)
+			if d.lineLimit > 0 && line > d.lineLimit {
+				return true
+			}
+			total += line
+		}
+	}
+	return d.headerLimit > 0 && total > d.headerLimit
 }
 
 // finish answers with a response that is complete.

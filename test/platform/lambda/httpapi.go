@@ -54,7 +54,7 @@ type v2HTTP struct {
 // httpAPI is an HTTP API with the route $default and payload format 2.0.
 func httpAPI(f *Function) http.Handler {
 	return &door{
-		f: f, bodyLimit: apiPayloadLimit, timeout: f.o.IntegrationTimeout,
+		f: f, bodyLimit: apiPayloadLimit, headerLimit: apiHeaderLimit, timeout: f.o.IntegrationTimeout,
 		admit: func(w http.ResponseWriter, r *http.Request) bool {
 			known := true
 			if f.o.Stage != "$default" {
@@ -173,6 +173,8 @@ func httpFailure(w http.ResponseWriter, why failure) {
 	switch why {
 	case bodyTooLarge:
 		problem(w, http.StatusRequestEntityTooLarge, "message", "Request Entity Too Large")
+	case headerTooLarge: // the quota names no status; this is the one of RFC 6585
+		problem(w, http.StatusRequestHeaderFieldsTooLarge, "message", "Request Header Fields Too Large")
 	case outOfTime:
 		problem(w, http.StatusServiceUnavailable, "message", "Service Unavailable")
 	case noSuchPath, badMethod:

@@ -28,10 +28,13 @@ func (s Shape) Limits() map[conformance.Capability]string {
 // own returns the limits in which the front doors differ.
 func (s Shape) own() map[conformance.Capability]string {
 	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
+	const commas = "the values by one name arrive as one, joined by commas"
 	const whole = "the function's response is collected before the client gets any of it"
 	switch s {
 	case RESTAPI:
 		return map[conformance.Capability]string{
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+			conformance.LongHeader: "a REST API takes headers of 10,240 bytes at most, all together",
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-method-settings.html
 			conformance.AnyMethod: "the method ANY of a REST API stands for DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT",
 			conformance.Streaming: whole,
@@ -40,6 +43,10 @@ func (s Shape) own() map[conformance.Capability]string {
 		}
 	case HTTPAPI:
 		return map[conformance.Capability]string{
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+			conformance.LongHeader: "an HTTP API takes headers of 10,240 bytes at most, all together",
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+			conformance.RepeatedHeader: commas,
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 			conformance.AnyMethod: "the method ANY of an HTTP API stands for DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT",
 			// https://github.com/hotsock/voker/pull/8, see decodedPath
@@ -51,7 +58,8 @@ func (s Shape) own() map[conformance.Capability]string {
 	case FunctionURL, FunctionURLStream:
 		limits := map[conformance.Capability]string{
 			// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-request-payload
-			conformance.AnyMethod: "a function URL hands on DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT",
+			conformance.RepeatedHeader: commas,
+			conformance.AnyMethod:      "a function URL hands on DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT",
 			// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 			conformance.WebSocket: "a function URL hands on single requests",
 		}
@@ -60,11 +68,18 @@ func (s Shape) own() map[conformance.Capability]string {
 		}
 		return limits
 	default:
-		return map[conformance.Capability]string{
+		limits := map[conformance.Capability]string{
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 			conformance.LargeBody: "a load balancer takes bodies of 1 MB at most for a function",
+			conformance.MegaBody:  "a load balancer takes responses of 1 MB at most, with the JSON around the body",
 			conformance.Streaming: whole,
 			conformance.WebSocket: "a load balancer answers upgrade requests for a function with 400",
+			// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+			conformance.LongHeader: "a load balancer takes headers of 16 kB at most, and 64 kB all together",
 		}
+		if s == ALB {
+			limits[conformance.RepeatedHeader] = "of the values by one name the last one arrives, unless multi-value headers are on"
+		}
+		return limits
 	}
 }

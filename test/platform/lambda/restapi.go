@@ -22,6 +22,9 @@ import (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 const apiPayloadLimit = 10 << 20
 
+// apiHeaderLimit is the limit of all header values of a request together, for both as well, in bytes.
+const apiHeaderLimit = 10_240
+
 const apiID = "a1b2c3d4e5"
 
 // restEvent is the event of a REST API with Lambda proxy integration, payload format 1.0.
@@ -82,7 +85,7 @@ const requestTime = "02/Jan/2006:15:04:05 -0700"
 // media types.
 func restAPI(f *Function) http.Handler {
 	return &door{
-		f: f, bodyLimit: apiPayloadLimit, timeout: f.o.IntegrationTimeout,
+		f: f, bodyLimit: apiPayloadLimit, headerLimit: apiHeaderLimit, timeout: f.o.IntegrationTimeout,
 		admit: func(w http.ResponseWriter, r *http.Request) bool {
 			_, known := underStage(r, f.o.Stage)
 			switch {
@@ -206,6 +209,9 @@ func restFailure(w http.ResponseWriter, why failure) {
 	case bodyTooLarge:
 		restProblem(w, http.StatusRequestEntityTooLarge, "RequestTooLargeException",
 			fmt.Sprintf("HTTP content length exceeded %d bytes.", apiPayloadLimit))
+	case headerTooLarge: // the quota names no status; this is the one of RFC 6585
+		restProblem(w, http.StatusRequestHeaderFieldsTooLarge, "RequestHeaderFieldsTooLargeException",
+			"Request Header Fields Too Large")
 	case outOfTime:
 		restProblem(w, http.StatusGatewayTimeout, "InternalServerErrorException", "Endpoint request timed out")
 	case noSuchPath:

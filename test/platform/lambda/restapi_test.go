@@ -178,6 +178,24 @@ func TestRESTErrors(t *testing.T) {
 	}
 }
 
+// The limit is for all headers together.
+func TestLongHeaders(t *testing.T) {
+	t.Parallel()
+	for _, shape := range []lambda.Shape{lambda.RESTAPI, lambda.HTTPAPI} {
+		t.Run(shape.Slug(), func(t *testing.T) {
+			t.Parallel()
+			f := start(t, lambda.Options{Shape: shape})
+			long := strings.Repeat("x", 6000)
+			if got := send(t, "GET", f.URL()+"/", http.Header{"X-A": {long}, "X-B": {long}}, nil); got.status != 431 {
+				t.Errorf("answered %d %s", got.status, got.body)
+			}
+			if got := send(t, "GET", f.URL()+"/", http.Header{"X-A": {long}}, nil); got.status != 200 {
+				t.Errorf("answered %d %s", got.status, got.body)
+			}
+		})
+	}
+}
+
 // The gateway does not wait for as long as the function may run.
 func TestIntegrationTimeout(t *testing.T) {
 	t.Parallel()
