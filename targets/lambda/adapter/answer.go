@@ -80,10 +80,10 @@ func (a *answer) accept(p []byte) error {
 	if !bodyAllowed(a.status) {
 		return http.ErrBodyNotAllowed
 	}
-	a.written += int64(len(p))
-	if a.announced >= 0 && a.written > a.announced {
+	if a.announced >= 0 && a.written+int64(len(p)) > a.announced {
 		return http.ErrContentLength
 	}
+	a.written += int64(len(p))
 	return nil
 }
 
