@@ -182,7 +182,8 @@ func TestStoreIsWritable(t *testing.T) {
 
 func TestEnvMasksThePlatformsCredentials(t *testing.T) {
 	t.Parallel()
-	p := start(t, "GOOGLE_APPLICATION_CREDENTIALS=/secrets/s3cret.json", "STRIPE_API_KEY=s3cret", "CLOUDSDK_AUTH_ACCESS_TOKEN=s3cret")
+	p := start(t, "GOOGLE_APPLICATION_CREDENTIALS=/secrets/s3cret.json", "STRIPE_API_KEY=s3cret",
+		"CLOUDSDK_AUTH_ACCESS_TOKEN=s3cret")
 	body := ask(t, p, "GET", "/env", "").body
 	if strings.Contains(body, "s3cret") || !strings.Contains(body, "GOOGLE_APPLICATION_CREDENTIALS=") {
 		t.Errorf("/env says %s", body)
@@ -292,7 +293,8 @@ func TestWrongExporterEndsTheStart(t *testing.T) {
 	if code := p.Wait(t, patience); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	if all := lines(t, p); len(all) != 1 || !strings.Contains(fmt.Sprint(all[0]["message"]), "OTEL_EXPORTER_OTLP_PROTOCOL") {
+	all := lines(t, p)
+	if len(all) != 1 || !strings.Contains(fmt.Sprint(all[0]["message"]), "OTEL_EXPORTER_OTLP_PROTOCOL") {
 		t.Errorf("want one line that names the variable, got %v", all)
 	}
 }

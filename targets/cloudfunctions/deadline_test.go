@@ -37,7 +37,9 @@ func TestDeadlineComesBeforeThePlatforms(t *testing.T) {
 }
 
 // serve runs a handler behind an answer on a real server, with so much time, and returns what the client gets.
-func serve(t *testing.T, state *health.State, time time.Duration, handler http.HandlerFunc) (*http.Response, string, error) {
+func serve(
+	t *testing.T, state *health.State, time time.Duration, handler http.HandlerFunc,
+) (*http.Response, string, error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), time)

@@ -1,6 +1,7 @@
 package cloudfunctions
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func FuzzEvent(f *testing.F) {
 	f.Add("application/json; charset", "", "", `{"id":1,"type":[]}`)
 	e := &events{maxBody: 1 << 10}
 	f.Fuzz(func(t *testing.T, contentType, id, kind, body string) {
-		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(body))
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Header.Set("Content-Type", contentType)
 		r.Header.Set("Ce-Id", id)
 		r.Header.Set("Ce-Type", kind)

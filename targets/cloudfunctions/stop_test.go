@@ -154,7 +154,9 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	if took := time.Since(begun); took > 4*time.Second {
 		t.Errorf("the process took %s to leave", took)
 	}
-	<-cut
+	if err := <-cut; err == nil {
+		t.Error("the request that was cut got an answer")
+	}
 }
 
 // TestStopSaysGoodbyeToWebsockets with 1001 (RFC 6455 §7.4.1), and does not wait for a client that would stay.

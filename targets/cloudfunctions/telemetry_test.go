@@ -3,6 +3,7 @@ package cloudfunctions_test
 import (
 	"encoding/hex"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,11 +120,17 @@ func TestLogBelongsToTheTrace(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--log-requests", "GOOGLE_CLOUD_PROJECT=my-project")
 	ask(t, p, "POST", "/echo?a=1", "12345", cloud, "User-Agent: curl/8.0")
-	entry := logged(t, p, "request finished")
-	for entry["logging.googleapis.com/trace"] == nil { // the probe at the start has none
-		entry = last(t, p)
-	}
-	if entry["logging.googleapis.com/trace"] != "projects/my-project/traces/"+traceID ||
+	var entry map[string]any
+	testkit.Eventually(t, patience, "a line of that trace", func() bool {
+		all := lines(t, p)
+		i := slices.IndexFunc(all, func(e map[string]any) bool { return e["logging.googleapis.com/trace"] != nil })
+		if i >= 0 {
+			entry = all[i]
+		}
+		return i >= 0
+	})
+	if entry["message"] != "request finished" ||
+		entry["logging.googleapis.com/trace"] != "projects/my-project/traces/"+traceID ||
 		entry["logging.googleapis.com/spanId"] != "000000000000004a" ||
 		entry["logging.googleapis.com/trace_sampled"] != true || entry["severity"] != "INFO" {
 		t.Errorf("the line is %v", entry)
@@ -143,10 +150,4 @@ func TestLogBelongsToTheTrace(t *testing.T) {
 			t.Errorf("httpRequest has %s=%v, want %v", name, request[name], value)
 		}
 	}
-}
-
-func last(t *testing.T, p *testkit.Process) map[string]any {
-	t.Helper()
-	all := lines(t, p)
-	return all[len(all)-1]
 }

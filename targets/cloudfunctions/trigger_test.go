@@ -21,7 +21,7 @@ var eventFormats = []struct {
 		},
 		body: `{"message":{"data":"s3cret"}}`,
 	},
-	{ // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#32-structured-content-mode
+	{ // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md section 3.2
 		name: "structured mode", id: "A234-1234-1234", kind: "com.example.someevent",
 		headers: []string{"Content-Type: application/cloudevents+json; charset=UTF-8"},
 		body: `{"specversion":"1.0","type":"com.example.someevent","source":"/mycontext","id":"A234-1234-1234",` +
