@@ -20,7 +20,8 @@ func TestALBEvent(t *testing.T) {
 		"queryStringParameters.a": "two%20words", "queryStringParameters.b": "",
 		"multiValueHeaders": nil, "multiValueQueryStringParameters": nil, "body": "hello", "isBase64Encoded": false,
 	})
-	if arn, _ := at(e, "requestContext.elb.targetGroupArn").(string); !strings.HasPrefix(arn, "arn:aws:elasticloadbalancing:") {
+	arn, _ := at(e, "requestContext.elb.targetGroupArn").(string)
+	if !strings.HasPrefix(arn, "arn:aws:elasticloadbalancing:") {
 		t.Errorf("the target group is %q", arn)
 	}
 	e = event(t, f, "GET", "/", nil, "")
@@ -74,7 +75,8 @@ func TestALBAnswer(t *testing.T) {
 // bad checks for the page of an error.
 func bad(t *testing.T, got reply, status int) {
 	t.Helper()
-	if got.status != status || !strings.Contains(got.body, "<center><h1>") || got.header.Get("Content-Type") != "text/html" {
+	media := got.header.Get("Content-Type")
+	if got.status != status || !strings.Contains(got.body, "<center><h1>") || media != "text/html" {
 		t.Errorf("answered %d %s", got.status, got.body)
 	}
 }

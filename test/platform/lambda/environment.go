@@ -37,9 +37,9 @@ var reserved = []string{
 // environment returns all variables of the function's process, whose Runtime API listens on api (host:port).
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 //
-// Some differ from Lambda because the machine does: the X-Ray daemon has a link-local address there and LAMBDA_TASK_ROOT
-// is /var/task; LD_LIBRARY_PATH and LAMBDA_RUNTIME_DIR name directories that are absent here. AWS_EXECUTION_ENV is not
-// set for OS-only runtimes.
+// Some differ from Lambda because the machine does: there, the X-Ray daemon has a link-local address, LAMBDA_TASK_ROOT
+// is /var/task, and LD_LIBRARY_PATH and LAMBDA_RUNTIME_DIR name directories that are absent here. AWS_EXECUTION_ENV is
+// not set for OS-only runtimes.
 func (o Options) environment(api, taskRoot, logStream string) []string {
 	env := []string{
 		"_HANDLER=" + handlerName,

@@ -170,7 +170,7 @@ func (r request) sourceIP() string {
 	return ip
 }
 
-// hopByHop removes the headers that are about one connection only (RFC 9110 section 7.6.1), and the ones that they name.
+// hopByHop removes the headers that are about one connection only (RFC 9110 section 7.6.1), and those that they name.
 func hopByHop(h http.Header) {
 	for _, names := range h.Values("Connection") {
 		for name := range strings.SplitSeq(names, ",") {
@@ -186,10 +186,11 @@ func hopByHop(h http.Header) {
 }
 
 // textual tells whether a body travels as it is, because of its type. Others travel in base64.
-// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html#receive-event-from-load-balancer
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 //
-// The document is that of the load balancer. The HTTP API and function URLs were seen to do the same, their documents
-// speak of "binary" bodies only. A text that is not UTF-8 cannot travel in JSON as it is, so it counts as binary.
+// The document is that of the load balancer, under "Receive events from the load balancer". The HTTP API and function
+// URLs were seen to do the same; their documents speak of "binary" bodies only. A text that is not UTF-8 cannot travel in
+// JSON as it is, so it counts as binary.
 func textual(header http.Header, body []byte) bool {
 	if header.Get("Content-Encoding") != "" || !utf8.Valid(body) {
 		return false

@@ -83,8 +83,11 @@ func TestStreamedAnswer(t *testing.T) {
 	f := start(t, lambda.Options{Shape: lambda.FunctionURLStream})
 	g := newGate(t)
 	answer := stream(t, f, `{"do":"stream","parts":["one","two"],"gate":"`+g.URL+`"}`)
-	if answer.StatusCode != 201 || answer.Header.Get("X-Part") != "1" || answer.Header.Get("Content-Type") != "text/plain" {
+	if media := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusCreated || media != "text/plain" {
 		t.Errorf("answered %d %v", answer.StatusCode, answer.Header)
+	}
+	if got := answer.Header.Get("X-Part"); got != "1" {
+		t.Errorf("X-Part is %q", got)
 	}
 	if got := answer.Header.Values("Set-Cookie"); strings.Join(got, "|") != "a=1|b=2" {
 		t.Errorf("the cookies are %q", got)
@@ -107,7 +110,7 @@ func TestStreamedAnswerWithoutPrelude(t *testing.T) {
 	f := start(t, lambda.Options{Shape: lambda.FunctionURLStream})
 	answer := stream(t, f, `{"do":"stream","plain":true,"parts":["one"]}`)
 	body, err := io.ReadAll(answer.Body)
-	if err != nil || string(body) != "one" || answer.StatusCode != 200 {
+	if err != nil || string(body) != "one" || answer.StatusCode != http.StatusOK {
 		t.Errorf("answered %d %q, %v", answer.StatusCode, body, err)
 	}
 	if media := answer.Header.Get("Content-Type"); media != "application/octet-stream" {

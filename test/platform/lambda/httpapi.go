@@ -138,7 +138,7 @@ type v2Response struct {
 }
 
 // v2Answer reads a response of format 2.0. Valid JSON without a statusCode is a body of type application/json.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html#http-api-develop-integrations-lambda.response
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func v2Answer(payload []byte, contentType string) (answer, error) {
 	if !json.Valid(payload) {
 		return answer{}, fmt.Errorf("the response is not JSON: %.80q", payload)

@@ -39,7 +39,8 @@ func TestHTTPEvent(t *testing.T) {
 		"requestContext.http.sourceIp": "127.0.0.1", "requestContext.http.userAgent": "probe",
 		"body": "hellö", "isBase64Encoded": false,
 	})
-	if domain, _ := at(e, "requestContext.domainName").(string); !strings.HasSuffix(domain, ".execute-api.us-east-1.amazonaws.com") {
+	domain, _ := at(e, "requestContext.domainName").(string)
+	if !strings.HasSuffix(domain, ".execute-api.us-east-1.amazonaws.com") {
 		t.Errorf("the domain is %q", domain)
 	}
 }
@@ -48,7 +49,9 @@ func TestHTTPEventOfTheDefaultStage(t *testing.T) {
 	t.Parallel()
 	f := start(t, lambda.Options{Shape: lambda.HTTPAPI})
 	e := event(t, f, "GET", "/x", nil, "")
-	holds(t, e, map[string]any{"rawPath": "/x", "rawQueryString": "", "requestContext.stage": "$default", "isBase64Encoded": false})
+	holds(t, e, map[string]any{
+		"rawPath": "/x", "rawQueryString": "", "requestContext.stage": "$default", "isBase64Encoded": false,
+	})
 	for _, absent := range []string{"body", "cookies", "queryStringParameters"} {
 		if _, there := e[absent]; there {
 			t.Errorf("the event has %s", absent)
@@ -87,6 +90,7 @@ func TestBinaryBodies(t *testing.T) {
 func TestHTTPAnswer(t *testing.T) {
 	t.Parallel()
 	f := start(t, lambda.Options{Shape: lambda.HTTPAPI})
+	const failed, text = `{"message":"Internal Server Error"}`, "text/plain;charset=UTF-8"
 	for _, c := range []struct {
 		name, response string
 		status         int
@@ -94,11 +98,11 @@ func TestHTTPAnswer(t *testing.T) {
 	}{
 		{"JSON without a status is the body", `{"message":"hi"}`, 200, `{"message":"hi"}`, "application/json"},
 		{"a text is JSON, too", `"hi"`, 200, `"hi"`, "application/json"},
-		{"a response without a type is text", `{"statusCode":201,"body":"hi"}`, 201, "hi", "text/plain;charset=UTF-8"},
+		{"a response without a type is text", `{"statusCode":201,"body":"hi"}`, 201, "hi", text},
 		{"a type counts", `{"statusCode":404,"headers":{"content-type":"text/x"},"body":"no"}`, 404, "no", "text/x"},
-		{"base64 is decoded", `{"statusCode":200,"body":"dGVh","isBase64Encoded":true}`, 200, "tea", "text/plain;charset=UTF-8"},
-		{"a status of no number", `{"statusCode":"many"}`, 500, `{"message":"Internal Server Error"}`, "application/json"},
-		{"no base64", `{"statusCode":200,"body":"?","isBase64Encoded":true}`, 500, `{"message":"Internal Server Error"}`, "application/json"},
+		{"base64 is decoded", `{"statusCode":200,"body":"dGVh","isBase64Encoded":true}`, 200, "tea", text},
+		{"a status of no number", `{"statusCode":"many"}`, 500, failed, "application/json"},
+		{"no base64", `{"statusCode":200,"body":"?","isBase64Encoded":true}`, 500, failed, "application/json"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := answers(t, f, c.response)

@@ -79,7 +79,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Answer, error) {
 
 // errPayloadTooLarge is what Lambda says of an event that is too large, RequestTooLargeException.
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
-var errPayloadTooLarge = fmt.Errorf("request must be smaller than %d bytes for the InvokeFunction operation", payloadLimit)
+var errPayloadTooLarge = fmt.Errorf("the event is larger than the %d bytes that Lambda takes", payloadLimit)
 
 // invoke waits for the function's turn, runs it, and returns as soon as there is a response or the beginning of a
 // streamed one. A caller who leaves changes nothing for the function, which runs on.
@@ -119,11 +119,11 @@ func (f *Function) spawn(work func()) bool {
 // is repeated once as a part of the invocation.
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib
 func (f *Function) carry(inv *invocation) {
-	var fault *Fault
+	var fault *functionError
 	for range 2 {
 		box, err := f.sandbox()
 		if err != nil {
-			inv.fail(&Fault{Type: "Runtime.Unknown", Message: err.Error()})
+			inv.fail(&functionError{Type: "Runtime.Unknown", Message: err.Error()})
 			return
 		}
 		if fault = box.awaitInit(f.o.InitTimeout); fault == nil {
@@ -134,8 +134,8 @@ func (f *Function) carry(inv *invocation) {
 	inv.fail(fault)
 }
 
-// Fault is why an invocation failed.
-type Fault struct {
+// functionError is why an invocation failed.
+type functionError struct {
 	// Type and Message are the errorType and errorMessage of the error object.
 	Type, Message string
 	// raw is the error object as the function wrote it, nil if Lambda itself found the fault.
@@ -143,10 +143,10 @@ type Fault struct {
 }
 
 // Error says what failed.
-func (f *Fault) Error() string { return f.Type + ": " + f.Message }
+func (f *functionError) Error() string { return f.Type + ": " + f.Message }
 
 // object returns the error object.
-func (f *Fault) object() []byte {
+func (f *functionError) object() []byte {
 	if f.raw != nil {
 		return f.raw
 	}
@@ -160,7 +160,7 @@ type errorObject struct {
 }
 
 // reported returns the fault that a runtime described with an error object and a header or trailer.
-func reported(errorType string, object []byte) *Fault {
+func reported(errorType string, object []byte) *functionError {
 	var o errorObject
 	if err := json.Unmarshal(object, &o); err != nil {
 		object = nil // Lambda hands on what it can read
@@ -168,7 +168,7 @@ func reported(errorType string, object []byte) *Fault {
 	if o.Type == "" {
 		o.Type = errorType
 	}
-	return &Fault{Type: o.Type, Message: o.Message, raw: object}
+	return &functionError{Type: o.Type, Message: o.Message, raw: object}
 }
 
 // invocation is an event on its way through the function.
@@ -190,7 +190,7 @@ type reply struct {
 	contentType string
 	body        []byte
 	stream      *stream
-	fault       *Fault
+	fault       *functionError
 }
 
 func newInvocation(payload []byte, trace string, streaming bool) *invocation {
@@ -228,7 +228,7 @@ func (i *invocation) answer(r reply) {
 }
 
 // fail ends the invocation with a fault. A stream that is under way breaks off; what is complete stays as it is.
-func (i *invocation) fail(fault *Fault) {
+func (i *invocation) fail(fault *functionError) {
 	i.answer(reply{fault: fault})
 	if i.reply.stream != nil {
 		i.reply.stream.close(fault)

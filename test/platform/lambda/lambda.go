@@ -17,7 +17,8 @@
 //	https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html     Extensions API
 //	https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html       quotas
 //
-// What is not here: concurrency across several environments, the throttling that comes with it, authorizers, custom
+// What is not here: external extensions, which run as processes of their own (internal ones can register); concurrency
+// across several environments and the throttling that comes with it; the platform's own log lines; authorizers, custom
 // domains and VPC integrations. IAM does not check anything.
 package lambda
 
@@ -243,8 +244,9 @@ func (f *Function) Terminate() error {
 		return errors.New("the function's process has ended already")
 	}
 	f.spawn(func() { // what cannot be spawned has no need to: the test is over
-		box.awaitInit(f.o.InitTimeout)
-		box.shutdown(f.o.Grace)
+		if box.awaitInit(f.o.InitTimeout) == nil { // one that does not come up ends without help
+			box.shutdown(f.o.Grace)
+		}
 		f.turn <- struct{}{}
 	})
 	return nil
@@ -294,7 +296,7 @@ func reservedVariable(env []string) error {
 			return fmt.Errorf("the function's variable %q is not of the form NAME=value", e)
 		}
 		if slices.Contains(reserved, name) {
-			return fmt.Errorf("Lambda reserves the variable %s; a function cannot be configured with it", name)
+			return fmt.Errorf("the variable %s is reserved by Lambda; a function cannot be configured with it", name)
 		}
 	}
 	return nil

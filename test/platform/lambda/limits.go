@@ -30,9 +30,15 @@ func (s Shape) own() map[conformance.Capability]string {
 	// https://docs.aws.amazon.com/lambda/latest/dg/configuration-response-streaming.html
 	const commas = "the values by one name arrive as one, joined by commas"
 	const whole = "the function's response is collected before the client gets any of it"
+	const renamed = "WWW-Authenticate is renamed to x-amzn-Remapped-WWW-Authenticate on its way to the client"
 	switch s {
 	case RESTAPI:
 		return map[conformance.Capability]string{
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+			conformance.Challenge: renamed,
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+			conformance.OwnPath: "the stage comes before each path and is taken away, so that redirects, documents and the " +
+				"page lead past it; a custom domain has no stage in its paths",
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 			conformance.LongHeader: "a REST API takes headers of 10,240 bytes at most, all together",
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-method-settings.html
@@ -57,6 +63,8 @@ func (s Shape) own() map[conformance.Capability]string {
 		}
 	case FunctionURL, FunctionURLStream:
 		limits := map[conformance.Capability]string{
+			// Seen, not read.
+			conformance.Challenge: renamed,
 			// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-request-payload
 			conformance.RepeatedHeader: commas,
 			conformance.AnyMethod:      "a function URL hands on DELETE, GET, HEAD, OPTIONS, PATCH, POST and PUT",
@@ -70,6 +78,8 @@ func (s Shape) own() map[conformance.Capability]string {
 	default:
 		limits := map[conformance.Capability]string{
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+			conformance.Upgrade: "a load balancer itself answers upgrade requests for a function with 400",
+			// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 			conformance.LargeBody: "a load balancer takes bodies of 1 MB at most for a function",
 			conformance.MegaBody:  "a load balancer takes responses of 1 MB at most, with the JSON around the body",
 			conformance.Streaming: whole,
@@ -78,7 +88,8 @@ func (s Shape) own() map[conformance.Capability]string {
 			conformance.LongHeader: "a load balancer takes headers of 16 kB at most, and 64 kB all together",
 		}
 		if s == ALB {
-			limits[conformance.RepeatedHeader] = "of the values by one name the last one arrives, unless multi-value headers are on"
+			limits[conformance.RepeatedHeader] =
+				"of the values by one name the last one arrives, unless multi-value headers are on"
 		}
 		return limits
 	}

@@ -146,7 +146,7 @@ func newRESTEvent(r request, stage string) restEvent {
 }
 
 // restResponse is what a function has to return. Anything else makes the response malformed.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 type restResponse struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 	StatusCode        *int                `json:"statusCode"`

@@ -162,7 +162,7 @@ func (i *invocation) pass(r *http.Request) error {
 
 // trailed returns the error that a runtime reports behind a response that it could not complete, nil if there is none.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
-func trailed(r *http.Request) *Fault {
+func trailed(r *http.Request) *functionError {
 	errorType := r.Trailer.Get("Lambda-Runtime-Function-Error-Type")
 	if errorType == "" {
 		return nil
@@ -174,13 +174,13 @@ func trailed(r *http.Request) *Fault {
 	return reported(errorType, object)
 }
 
-func tooLarge(size, limit int64) *Fault {
-	return &Fault{Type: "Function.ResponseSizeTooLarge", Message: fmt.Sprintf(
+func tooLarge(size, limit int64) *functionError {
+	return &functionError{Type: "Function.ResponseSizeTooLarge", Message: fmt.Sprintf(
 		"Response payload size (%d bytes) exceeded maximum allowed payload size (%d bytes).", size, limit)}
 }
 
-func truncated(err error) *Fault {
-	return &Fault{Type: "Runtime.TruncatedResponse", Message: "the response broke off: " + err.Error()}
+func truncated(err error) *functionError {
+	return &functionError{Type: "Runtime.TruncatedResponse", Message: "the response broke off: " + err.Error()}
 }
 
 // failure answers POST /runtime/invocation/{id}/error.
@@ -208,7 +208,7 @@ func (s *sandbox) initError(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-func readFault(r *http.Request) *Fault {
+func readFault(r *http.Request) *functionError {
 	object, err := io.ReadAll(io.LimitReader(r.Body, payloadLimit))
 	if err != nil {
 		return truncated(err)

@@ -27,9 +27,9 @@ type sandbox struct {
 	initiated  bool          // the Init phase is over
 	waiting    bool          // the runtime has asked for the next event
 	frozen     bool
-	ending     bool        // the Shutdown phase has begun: there is no more freezing
-	current    *invocation // what the runtime works on, nil between invocations
-	initFault  *Fault      // what the runtime reported of its Init phase
+	ending     bool           // the Shutdown phase has begun: there is no more freezing
+	current    *invocation    // what the runtime works on, nil between invocations
+	initFault  *functionError // what the runtime reported of its Init phase
 	extensions map[string]*extension
 
 	serving sync.WaitGroup
@@ -64,7 +64,7 @@ func (s *sandbox) close() {
 func (s *sandbox) dead() bool { return s.process.dead() }
 
 // awaitInit waits for the end of the Init phase. A fault is why it failed; the process has ended then.
-func (s *sandbox) awaitInit(timeout time.Duration) *Fault {
+func (s *sandbox) awaitInit(timeout time.Duration) *functionError {
 	s.mu.Lock()
 	phase, over := s.phase, s.initiated
 	s.mu.Unlock()
@@ -85,7 +85,7 @@ func (s *sandbox) awaitInit(timeout time.Duration) *Fault {
 		return exitFault("", s.process)
 	case <-timer.C:
 		s.kill()
-		return &Fault{Type: "Sandbox.Timedout", Message: fmt.Sprintf("Error: Init timed out after %.2f seconds",
+		return &functionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("Error: Init timed out after %.2f seconds",
 			timeout.Seconds())}
 	}
 }
@@ -155,8 +155,8 @@ func (s *sandbox) thaw() {
 // https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html#troubleshooting-timeouts
 func (s *sandbox) timeOut(inv *invocation, timeout time.Duration) {
 	s.kill()
-	inv.fail(&Fault{Type: "Sandbox.Timedout", Message: fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds",
-		inv.id, timeout.Seconds())})
+	inv.fail(&functionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf(
+		"RequestId: %s Error: Task timed out after %.2f seconds", inv.id, timeout.Seconds())})
 }
 
 // kill ends the process and waits for it.
@@ -189,13 +189,13 @@ func (s *sandbox) shutdown(grace time.Duration) {
 
 // exitFault is the fault of a process that ended while it was needed.
 // https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html
-func exitFault(requestID string, p *process) *Fault {
+func exitFault(requestID string, p *process) *functionError {
 	prefix := ""
 	if requestID != "" {
 		prefix = "RequestId: " + requestID + " "
 	}
 	if p.code() == 0 {
-		return &Fault{Type: "Runtime.ExitError", Message: prefix + "Error: Runtime exited without providing a reason"}
+		return &functionError{Type: "Runtime.ExitError", Message: prefix + "Error: Runtime exited without providing a reason"}
 	}
-	return &Fault{Type: "Runtime.ExitError", Message: prefix + "Error: Runtime exited with error: " + p.fate()}
+	return &functionError{Type: "Runtime.ExitError", Message: prefix + "Error: Runtime exited with error: " + p.fate()}
 }
