@@ -154,9 +154,10 @@ func (e envelope) legacy() (event, bool) {
 	return event{}, false
 }
 
+// shorten makes a sender's text fit to be told: short, and text.
 func shorten(text string) string {
 	if len(text) > longest {
-		return strings.ToValidUTF8(text[:longest], "") + "..."
+		text = text[:longest] + "..."
 	}
-	return text
+	return strings.ToValidUTF8(text, "?")
 }
