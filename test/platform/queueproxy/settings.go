@@ -34,10 +34,20 @@ func metricsPort(settings []string) string {
 	return port
 }
 
-// appSettings splits the settings into the arguments and the environment of the app. Of a variable that is there twice
-// the first counts.
+// appSettings splits the settings into the arguments and the environment of the app. Of what is there twice the last
+// counts.
 func appSettings(data string, settings []string) (args, environ []string) {
 	args = []string{"--data-path=" + data}
+	environ = []string{
+		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "PODINFO_SHUTDOWN_DELAY=0s",
+		// https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md#process
+		"PORT=" + userPort, "K_SERVICE=podinfo", "K_CONFIGURATION=podinfo", "K_REVISION=podinfo-00001",
+	}
+	for _, name := range []string{"GOCOVERDIR", "GORACE"} {
+		if value, ok := os.LookupEnv(name); ok {
+			environ = append(environ, name+"="+value)
+		}
+	}
 	for _, s := range settings {
 		if strings.HasPrefix(s, "-") {
 			args = append(args, s)
@@ -45,16 +55,7 @@ func appSettings(data string, settings []string) (args, environ []string) {
 		}
 		environ = append(environ, s)
 	}
-	for _, name := range []string{"GOCOVERDIR", "GORACE"} {
-		if value, ok := os.LookupEnv(name); ok {
-			environ = append(environ, name+"="+value)
-		}
-	}
-	return args, append(environ,
-		"PATH="+os.Getenv("PATH"), "TMPDIR="+os.TempDir(), "PODINFO_SHUTDOWN_DELAY=0s",
-		// https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md#process
-		"PORT="+userPort, "K_SERVICE=podinfo", "K_CONFIGURATION=podinfo", "K_REVISION=podinfo-00001",
-	)
+	return args, environ
 }
 
 // proxyEnvironment is what Knative's controller tells queue-proxy
