@@ -13,6 +13,9 @@ const (
 	leastClose = 500 * time.Millisecond
 	// mostClose is what it gets of a long timeout: a collector that cannot be reached must not hold the process up.
 	mostClose = 3 * time.Second
+	// parting is for websocket clients to answer that they have heard that the server leaves (RFC 6455 §7.1.1). A request
+	// may be worth a longer wait, a connection without one is not.
+	parting = 5 * time.Second
 	// goodbye is for HTTP/2 clients to close their idle connections when they are told to.
 	goodbye = 100 * time.Millisecond
 	// stragglers is how many looks without a request are enough for those that were on their way when their client had
@@ -69,7 +72,7 @@ func (s *Server) stopHTTP(ctx context.Context) {
 	s.o.Log.WithField("timeout", s.o.ShutdownTimeout.Seconds()).Info("Shutting down HTTP/HTTPS server")
 	var ending sync.WaitGroup
 	var sockets int
-	ending.Go(func() { sockets = s.o.API.Shutdown(ctx) })
+	ending.Go(func() { sockets = s.part(ctx) })
 	s.answerAll(ctx)
 	if s.o.ShareGRPC {
 		s.stopGRPC(ctx) // Only now, for it refuses calls that come over the connections that are still open.
@@ -77,10 +80,18 @@ func (s *Server) stopHTTP(ctx context.Context) {
 	ending.Wait()
 	s.sayGoodbye(ctx) // A handler returns before the last of its answer is sent.
 	if requests := s.tracker.inFlight(); requests > 0 || sockets > 0 {
-		s.o.Log.WithFields(logrus.Fields{"error": context.Cause(ctx), "requests": requests, "websockets": sockets}).
-			Warn("HTTP server graceful shutdown failed")
+		s.o.Log.WithFields(logrus.Fields{
+			"error": context.DeadlineExceeded, "requests": requests, "websockets": sockets,
+		}).Warn("HTTP server graceful shutdown failed")
 	}
 	s.cut()
+}
+
+// part takes leave of the websockets, and returns how many did not take theirs.
+func (s *Server) part(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, parting)
+	defer cancel()
+	return s.o.API.Shutdown(ctx)
 }
 
 // answerAll serves the connections that are open until all is quiet on them, or ctx ends. It comes before

@@ -175,6 +175,24 @@ func TestWhatHasNoTimeLeftIsCutAndLogged(t *testing.T) {
 	}
 }
 
+// TestADeafWebsocketDoesNotHoldTheStop has all the time for requests, and none of those.
+func TestADeafWebsocketDoesNotHoldTheStop(t *testing.T) {
+	t.Parallel()
+	r := start(t, "--server-shutdown-timeout=60s")
+	r.socket(t) // It is not read from.
+	begin := time.Now()
+	r.terminate()
+	if code := r.exit(t); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if took := time.Since(begin); took < 5*time.Second {
+		t.Errorf("the stop took %s, less than a client may take to answer", took)
+	}
+	if !r.log.has(`"websockets":1`) {
+		t.Error("the log does not tell of the websocket that was cut")
+	}
+}
+
 // TestWhatTheAPIWorksWithIsClosedLast looks around at the moment of closing.
 func TestWhatTheAPIWorksWithIsClosedLast(t *testing.T) {
 	t.Parallel()

@@ -51,15 +51,15 @@ func TestPodsAreApart(t *testing.T) {
 			p := queueproxy.Start(t, testkit.Build(t, "targets/knative"), queueproxy.Options{
 				H2C: h2c, Settings: []string{"--backend-url=" + backend.URL, "PODINFO_UI_MESSAGE=hello from a variable"},
 			})
-			for url, want := range map[string]string{
-				p.URL + "/api/info":             "hello from a variable",
-				p.URL + "/api/echo":             "hello from the machine",
-				"http://" + p.GRPCAddr + "/env": "K_REVISION=podinfo-00001",
-				p.MetricsURL + "/metrics":       "\ngo_goroutines ",
-				p.ProxyMetricsURL + "/metrics":  "kn_serving_",
+			for _, test := range []struct{ url, want string }{
+				{p.URL + "/api/info", "hello from a variable"},
+				{p.URL + "/api/echo", "hello from the machine"},
+				{"http://" + p.GRPCAddr + "/env", "K_REVISION=podinfo-00001"},
+				{p.MetricsURL + "/metrics", "\ngo_goroutines "},
+				{p.ProxyMetricsURL + "/metrics", "kn_serving_"}, // what has passed before
 			} {
-				if status, body := get(t, url); status != 200 || !strings.Contains(body, want) {
-					t.Errorf("%s: %d %.300s; want 200 and %s", url, status, body, want)
+				if status, body := get(t, test.url); status != 200 || !strings.Contains(body, test.want) {
+					t.Errorf("%s: %d %.300s; want 200 and %s", test.url, status, body, test.want)
 				}
 			}
 			if !strings.Contains(p.Stderr(), "Starting podinfo") || !strings.Contains(p.ProxyLog(), "Starting queue-proxy") {
