@@ -1,5 +1,5 @@
-// Package adapter serves the HTTP events of AWS Lambda with a net/http handler: those of API Gateway's REST APIs and HTTP
-// APIs, of function URLs, buffered and streamed, and of Application Load Balancers.
+// Package adapter serves the HTTP events of AWS Lambda with a net/http handler: those of API Gateway's REST APIs and
+// HTTP APIs, of function URLs, buffered and streamed, and of Application Load Balancers.
 //
 // An event travels so:
 //
@@ -7,8 +7,8 @@
 //	  → handler, with a deadline (call.go) → answer (answer.go, stream.go) → reply (reply.go) → response document
 //
 // Each kind has its file with a link to the platform's document; its test has the document's own event. The conversions
-// are those of aws-lambda-go-api-proxy behind one interface (converter.go), mended where they differ from what a handler
-// is used to from net/http.
+// are those of aws-lambda-go-api-proxy behind one interface (converter.go), mended where they differ from what a
+// handler is used to from net/http.
 package adapter
 
 import (

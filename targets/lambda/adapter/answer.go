@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 )
 
-// answer is the http.ResponseWriter of one request. It behaves as net/http's does: the first final WriteHeader counts and
-// freezes the header, a handler that writes nothing has answered 200, and a body has its type sniffed where net/http
-// would. It is no Flusher and no Hijacker: a buffered answer leaves at once and whole.
+// answer is the http.ResponseWriter of one request. It behaves as net/http's does: the first final WriteHeader counts
+// and freezes the header, a handler that writes nothing has answered 200, and a body has its type sniffed where
+// net/http would. It is no Flusher and no Hijacker: a buffered answer leaves at once and whole.
 //
 // Like net/http's it is for one goroutine at a time; only abandon may be called beside.
 type answer struct {

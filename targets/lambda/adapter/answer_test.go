@@ -12,7 +12,8 @@ import (
 	"github.com/podinfo-targets/podinfo/targets/lambda/adapter"
 )
 
-// TestAsNetHTTP answers with net/http's own server and through every kind of event: what a client sees must be the same.
+// TestAsNetHTTP answers with net/http's own server and through every kind of event: what a client sees must be the
+// same.
 func TestAsNetHTTP(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{
@@ -274,7 +275,9 @@ func TestEventThatMakesNoRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := invoke(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") }, adapter.Options{}, event)
+			d := invoke(t, func(http.ResponseWriter, *http.Request) {
+				t.Error("the handler was asked")
+			}, adapter.Options{}, event)
 			checkError(t, d.StatusCode, d.Body, http.StatusBadRequest)
 		})
 	}

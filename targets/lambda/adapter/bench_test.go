@@ -20,10 +20,12 @@ const versionBody = "{\n  \"commit\": \"0123456789abcdef0123456789abcdef01234567
 
 // versionEvent is GET /version of an HTTP API, as large as real ones are.
 const versionEvent = `{"version":"2.0","routeKey":"$default","rawPath":"/version","rawQueryString":"","headers":{` +
-	`"accept":"*/*","content-length":"0","host":"aaaaaaaaaa.execute-api.us-west-2.amazonaws.com","user-agent":"curl/8.9.1",` +
+	`"accept":"*/*","content-length":"0","host":"aaaaaaaaaa.execute-api.us-west-2.amazonaws.com",` +
+	`"user-agent":"curl/8.9.1",` +
 	`"x-amzn-trace-id":"Root=1-5e9f0c65-1de4d666d4dd26aced652b6c","x-forwarded-for":"1.2.3.4","x-forwarded-port":"443",` +
 	`"x-forwarded-proto":"https"},"requestContext":{"accountId":"123456789012","apiId":"aaaaaaaaaa","domainName":` +
-	`"aaaaaaaaaa.execute-api.us-west-2.amazonaws.com","domainPrefix":"aaaaaaaaaa","http":{"method":"GET","path":"/version",` +
+	`"aaaaaaaaaa.execute-api.us-west-2.amazonaws.com","domainPrefix":"aaaaaaaaaa","http":{` +
+	`"method":"GET","path":"/version",` +
 	`"protocol":"HTTP/1.1","sourceIp":"1.2.3.4","userAgent":"curl/8.9.1"},"requestId":"LV7fzho-PHcEJPw=","routeKey":` +
 	`"$default","stage":"$default","time":"21/Apr/2020:15:08:21 +0000","timeEpoch":1587481701067},"isBase64Encoded":false}`
 
@@ -42,8 +44,8 @@ func api(tb testing.TB) http.Handler {
 	return a.API
 }
 
-// BenchmarkInvoke holds one invocation through the adapter against the same bytes from a plain function of aws-lambda-go
-// that decodes the same event.
+// BenchmarkInvoke holds one invocation through the adapter against the same bytes from a plain function of
+// aws-lambda-go that decodes the same event.
 func BenchmarkInvoke(b *testing.B) {
 	served := adapter.New(api(b), adapter.Options{})
 	ours := lambda.NewHandler(adapter.Buffered(served.Invoke))

@@ -12,8 +12,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// call is one request on its way through the handler, in a goroutine of its own: only so can a request be answered whose
-// handler does not heed its context.
+// call is one request on its way through the handler, in a goroutine of its own: only so can a request be answered
+// whose handler does not heed its context.
 //
 // A handler that never returns stays behind. It gets no more than memory that it had: what it writes is refused, the
 // process goes on to serve, and Adapter.Wait names it at the end. Lambda freezes it with the process between
@@ -33,7 +33,7 @@ type call struct {
 // more than half of the time that there is.
 func (a *Adapter) newCall(ctx context.Context, r *http.Request) *call {
 	c := &call{adapter: a, invoked: ctx, done: make(chan struct{})}
-	requestContext := ctx
+	var requestContext context.Context
 	if deadline, bounded := ctx.Deadline(); bounded {
 		margin := min(a.options.Margin, time.Until(deadline)/2)
 		c.grace = margin / 4

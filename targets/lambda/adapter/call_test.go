@@ -27,7 +27,7 @@ func within(t *testing.T, limit time.Duration) context.Context {
 	return ctx
 }
 
-func answerOf(t *testing.T, ctx context.Context, a *adapter.Adapter, payload string) document {
+func answerOf(ctx context.Context, t *testing.T, a *adapter.Adapter, payload string) document {
 	t.Helper()
 	answer, err := a.Invoke(ctx, json.RawMessage(payload))
 	if err != nil {
@@ -61,7 +61,7 @@ func TestContextEndsBeforeTheInvocation(t *testing.T) {
 						t.Errorf("the request's context ends after %v, want %v", got, test.want)
 					}
 				}), adapter.Options{Margin: test.margin})
-				answerOf(t, within(t, test.limit), a, urlEvent)
+				answerOf(within(t, test.limit), t, a, urlEvent)
 			})
 		})
 	}
@@ -81,7 +81,7 @@ func TestContextIsTheInvocations(t *testing.T) {
 		r.Header.Set("X-Begun", ", begun")
 		return r.WithContext(context.WithValue(ctx, contextKey{}, "begun "+ctx.Value(contextKey{}).(string)))
 	}})
-	if got := answerOf(t, invocation, a, urlEvent).Body; got != "begun from the invocation, begun" {
+	if got := answerOf(invocation, t, a, urlEvent).Body; got != "begun from the invocation, begun" {
 		t.Errorf("the handler saw %q", got)
 	}
 }
@@ -95,7 +95,7 @@ func TestHandlerAnswersItsDeadlineItself(t *testing.T) {
 			w.WriteHeader(http.StatusGatewayTimeout)
 			_, _ = io.WriteString(w, "by the handler")
 		}), adapter.Options{})
-		d := answerOf(t, within(t, time.Minute), a, urlEvent)
+		d := answerOf(within(t, time.Minute), t, a, urlEvent)
 		if d.StatusCode != http.StatusGatewayTimeout || d.Body != "by the handler" {
 			t.Errorf("the answer is %+v, want the handler's own", d)
 		}
@@ -120,7 +120,7 @@ func TestHandlerThatIgnoresItsDeadline(t *testing.T) {
 			}
 		}})
 		start := time.Now()
-		d := answerOf(t, within(t, time.Minute), a, urlEvent)
+		d := answerOf(within(t, time.Minute), t, a, urlEvent)
 		checkError(t, d.StatusCode, d.Body, http.StatusGatewayTimeout)
 		if took := time.Since(start); took < 59*time.Second || took >= 59*time.Second+900*time.Millisecond {
 			t.Errorf("the answer came after %v, want it shortly before the minute is over", took)
@@ -150,11 +150,15 @@ func TestEndRunsAfterTheHandler(t *testing.T) {
 	a := adapter.New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		order = append(order, "handler")
 	}), adapter.Options{End: func(context.Context) { order = append(order, "end") }})
-	answerOf(t, t.Context(), a, urlEvent)
+	answerOf(t.Context(), t, a, urlEvent)
 	order = append(order, "answer")
 	if got := strings.Join(order, ", "); got != "handler, end, answer" {
 		t.Errorf("the order was %s", got)
 	}
+}
+
+func panicking(value any) http.HandlerFunc {
+	return func(http.ResponseWriter, *http.Request) { panic(value) }
 }
 
 func TestPanic(t *testing.T) {
@@ -166,15 +170,19 @@ func TestPanic(t *testing.T) {
 		logged  string
 		status  int
 	}{
-		"value": {handler: func(http.ResponseWriter, *http.Request) { panic("out of cheese") }, logged: "out of cheese", status: 500},
-		"nil":   {handler: func(http.ResponseWriter, *http.Request) { panic(nil) }, logged: "panic called with nil", status: 500},
-		"abort": {handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, status: 500},
-		"exit":  {handler: func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, logged: "handler panicked", status: 500},
+		"value": {handler: panicking("out of cheese"), logged: "out of cheese", status: 500},
+		"nil":   {handler: panicking(nil), logged: "panic called with nil", status: 500},
+		"abort": {handler: panicking(http.ErrAbortHandler), status: 500},
+		"exit": {handler: func(http.ResponseWriter, *http.Request) {
+			runtime.Goexit()
+		}, logged: "handler panicked", status: 500},
 		"after writing": {handler: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "half an answ")
 			panic("torn")
 		}, logged: "torn", status: 500},
-		"no status": {handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(42) }, logged: "code 42", status: 500},
+		"no status": {handler: func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(42)
+		}, logged: "code 42", status: 500},
 		"in Begin": {
 			handler: func(http.ResponseWriter, *http.Request) {},
 			begin:   func(context.Context, *http.Request) *http.Request { panic("begun badly") },
@@ -194,7 +202,7 @@ func TestPanic(t *testing.T) {
 			a := adapter.New(test.handler, adapter.Options{Log: log, Begin: test.begin, End: test.end})
 			for range 2 { // the process lives: the next event is answered too
 				lines.Reset()
-				d := answerOf(t, t.Context(), a, urlEvent)
+				d := answerOf(t.Context(), t, a, urlEvent)
 				if test.status == http.StatusInternalServerError {
 					checkError(t, d.StatusCode, d.Body, test.status)
 				} else if d.StatusCode != test.status {
@@ -217,7 +225,7 @@ func TestConcurrentInvocations(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			for range 100 {
-				if d := answerOf(t, t.Context(), a, kinds()[adapter.HTTPAPI]("GET", path, "")); d.Body != path {
+				if d := answerOf(t.Context(), t, a, kinds()[adapter.HTTPAPI]("GET", path, "")); d.Body != path {
 					t.Fatalf("%q was answered %q", path, d.Body)
 				}
 			}

@@ -11,9 +11,9 @@ import (
 // converter is what is used of aws-lambda-go-api-proxy, which gets no more releases: whoever replaces it replaces
 // apiProxy below and nothing else. It is given what it converts well, and mended around:
 //
-//   - requests: method, body, and the headers of format 1.0 and of load balancers. The path, the query, the cookies, the
-//     client's address and the headers of format 2.0 (it splits a date at its comma) are set in request.go and beside
-//     each kind.
+//   - requests: method, body, and the headers of format 1.0 and of load balancers. The path, the query, the cookies,
+//     the client's address and the headers of format 2.0 (it splits a date at its comma) are set in request.go and
+//     beside each kind.
 //   - answers: one that is complete (reply.go), so that nothing depends on when it looks.
 type converter interface {
 	restRequest(events.APIGatewayProxyRequest) (*http.Request, error)

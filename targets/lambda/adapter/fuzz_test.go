@@ -33,7 +33,8 @@ func FuzzRESTAPI(f *testing.F) {
 }
 
 func FuzzHTTPAPI(f *testing.F) {
-	seed(f, httpEvent, `{"version":"2.0","rawPath":"*","rawQueryString":"\u0000#","requestContext":{"http":{"method":"GET"}}}`)
+	seed(f, httpEvent, `{"version":"2.0","rawPath":"*","rawQueryString":"\u0000#",
+		"requestContext":{"http":{"method":"GET"}}}`)
 	fuzzWhole(f)
 }
 

@@ -12,8 +12,8 @@ import (
 type Invoker func(ctx context.Context, payload json.RawMessage) (any, error)
 
 // Buffered makes a handler for lambda.Start of an Invoker that does not stream. A function would do as well, and has to
-// where answers stream; but aws-lambda-go reads an event twice before it gives it to a function, even as json.RawMessage,
-// and that would be a third of the cost of an invocation.
+// where answers stream; but aws-lambda-go reads an event twice before it gives it to a function, even as
+// json.RawMessage, and that would be a third of the cost of an invocation.
 func Buffered(invoke Invoker) lambda.Handler { return buffered{invoke} }
 
 type buffered struct{ invoke Invoker }

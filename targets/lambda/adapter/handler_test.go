@@ -44,7 +44,8 @@ func TestStreamThroughLambda(t *testing.T) {
 	a := adapter.New(http.HandlerFunc(answerEverything), adapter.Options{Streaming: true})
 	for _, event := range []string{restEvent, urlEvent} {
 		got, err := lambda.NewHandler(a.Invoke).Invoke(t.Context(), []byte(event))
-		if err != nil || !strings.HasPrefix(string(got), `{"statusCode":201,`) || !strings.HasSuffix(string(got), "\x00héllo") {
+		begun, ended := strings.HasPrefix(string(got), `{"statusCode":201,`), strings.HasSuffix(string(got), "\x00héllo")
+		if err != nil || !begun || !ended {
 			t.Errorf("the stream is %q, %v", got, err)
 		}
 		answer, _ := a.Invoke(t.Context(), json.RawMessage(event))

@@ -150,7 +150,9 @@ func kinds() map[adapter.Kind]eventOf {
 			})
 		}
 	}
-	loadBalancer := map[string]any{"elb": map[string]any{"targetGroupArn": "arn:aws:elasticloadbalancing:r:1:targetgroup/t/1"}}
+	loadBalancer := map[string]any{"elb": map[string]any{
+		"targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/podinfo/6d0ecf831eec9f09",
+	}}
 	return map[adapter.Kind]eventOf{
 		adapter.HTTPAPI:     requestContext("id.execute-api.eu-central-1.amazonaws.com"),
 		adapter.FunctionURL: requestContext("id.lambda-url.eu-central-1.on.aws"),
@@ -225,10 +227,11 @@ func streamed(t *testing.T, answer any, err error) stream {
 	return s
 }
 
-func openStream(t *testing.T, ctx context.Context, h http.HandlerFunc, o adapter.Options, payload string) io.ReadCloser {
+// openStream answers the event of a function URL with a stream, for the test to read.
+func openStream(ctx context.Context, t *testing.T, h http.HandlerFunc, o adapter.Options) io.ReadCloser {
 	t.Helper()
 	o.Streaming = true
-	answer, err := adapter.New(h, o).Invoke(ctx, json.RawMessage(payload))
+	answer, err := adapter.New(h, o).Invoke(ctx, json.RawMessage(urlEvent))
 	if err != nil {
 		t.Fatalf("Invoke: %v", err)
 	}
@@ -246,7 +249,8 @@ func checkError(t *testing.T, status int, body string, want int) {
 		Code    int
 		Message string
 	}
-	if err := json.Unmarshal([]byte(body), &object); err != nil || object.Code != want || object.Message == "" || status != want {
+	err := json.Unmarshal([]byte(body), &object)
+	if err != nil || object.Code != want || object.Message == "" || status != want {
 		t.Errorf("status %d with %q, want %d with its error object", status, body, want)
 	}
 	if !utf8.ValidString(object.Message) {

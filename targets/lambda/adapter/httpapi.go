@@ -48,8 +48,8 @@ func requestV2(library converter, e *event, path string) (*http.Request, error) 
 	return r, mend(r, e.context.method, target(path, e.rawQuery), e.context.domain, e.context.sourceIP)
 }
 
-// headersV2 reads the headers of format 2.0, one value each, into an http.Header; it has a slice for all of the values, as
-// net/textproto does.
+// headersV2 reads the headers of format 2.0, one value each, into an http.Header; it has a slice for all of the values,
+// as net/textproto does.
 func headersV2(raw []byte) http.Header {
 	const usual = 14 // as many as fit the smallest map that has room for them
 	header, all := make(http.Header, usual), make([]string, 0, usual)

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// An event is scanned, not unmarshalled: aws-lambda-go has checked the whole of it when it cut the json.RawMessage that
-// arrives here, and most of it (authorizers, times, parsed parameters) is never asked for. What is not JSON ends a scan
-// early; nothing here trusts the input further than that.
+// An event is scanned for what a request needs, not unmarshalled: most of it (authorizers, times, parameters twice) is
+// never asked for, and reading it would be the greatest part of an invocation's cost. Lambda's events are valid JSON.
+// In what is not, a scan ends early; nothing here trusts the input further than that.
 
 // members yields the members of a JSON object, each name without its quotes and each value as it stands. It yields
 // nothing for what is no object.

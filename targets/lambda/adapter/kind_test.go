@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,8 +45,10 @@ func TestUnknownEvent(t *testing.T) {
 			`{"version":"0","id":"53dc4d37","detail-type":"Scheduled Event","source":"aws.events","detail":{"key":"s3cret"}}`,
 			`the event has "version", "id", "detail-type", "source", "detail"`,
 		},
-		"queue":     {`{"Records":[{"body":"s3cret"}]}`, `the event has "Records"`},
-		"websocket": {`{"headers":{},"requestContext":{"routeKey":"$connect","eventType":"CONNECT"}}`, `"headers", "requestContext"`},
+		"queue": {`{"Records":[{"body":"s3cret"}]}`, `the event has "Records"`},
+		"websocket": {
+			`{"headers":{},"requestContext":{"routeKey":"$connect","eventType":"CONNECT"}}`, `"headers", "requestContext"`,
+		},
 		"2.0 alone": {`{"version":"2.0","routeKey":"s3cret"}`, `"version", "routeKey"`},
 		"no path":   {`{"httpMethod":"GET","requestContext":{}}`, `"httpMethod", "requestContext"`},
 		"empty":     {`{}`, "the event has no names"},
@@ -75,7 +78,7 @@ func TestUnknownEventErrorIsBounded(t *testing.T) {
 	t.Parallel()
 	members := make([]string, 1000)
 	for i := range members {
-		members[i] = fmt.Sprintf("%q:1", strings.Repeat("k", 1000)+fmt.Sprint(i))
+		members[i] = fmt.Sprintf("%q:1", strings.Repeat("k", 1000)+strconv.Itoa(i))
 	}
 	_, err := adapter.Detect(json.RawMessage("{" + strings.Join(members, ",") + "}"))
 	if err == nil || len(err.Error()) > 2000 {

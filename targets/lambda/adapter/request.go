@@ -92,8 +92,11 @@ func target(path, query string) string {
 // escape percent-encodes the bytes of s that are not allowed, and percent signs that begin no escape.
 func escape(s string, allowed func(byte) bool) string {
 	const hex = "0123456789ABCDEF"
-	i := strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 || r == '%' || !allowed(byte(r)) })
-	if i < 0 {
+	i := 0
+	for i < len(s) && s[i] != '%' && allowed(s[i]) {
+		i++
+	}
+	if i == len(s) {
 		return s
 	}
 	var b strings.Builder

@@ -10,9 +10,11 @@ import (
 
 // restAPI serves Lambda proxy integrations of API Gateway's REST APIs, and those of HTTP APIs with payload format 1.0.
 //
-//   - Event and response: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-//   - Response streaming: https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
-//   - Format 1.0 of HTTP APIs: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+// The platform's documents are below https://docs.aws.amazon.com/apigateway/latest/developerguide/:
+//
+//   - event and response: set-up-lambda-proxy-integrations.html
+//   - response streaming: response-transfer-mode-lambda.html
+//   - format 1.0 of HTTP APIs: http-api-develop-integrations-lambda.html
 //
 // Its parameters arrive decoded; its path has no stage, but the base path of a custom domain's mapping. Headers and
 // parameters of several values are in fields of their own, which win.

@@ -114,7 +114,7 @@ func TestRESTAPIPath(t *testing.T) {
 		{"base path as the beginning of a segment", event("", custom, "/shopping/x"), "/shop", "/shopping/x"},
 		{"base path of two segments", event("", custom, "/shop/v1/x"), "/shop/v1", "/x"},
 		{"format 1.0 of an HTTP API has the stage", event(`"version":"1.0",`, own, "/prod/x"), "", "/x"},
-		{"format 1.0, a segment that begins like the stage", event(`"version":"1.0",`, own, "/production/x"), "", "/production/x"},
+		{"format 1.0, a segment like the stage", event(`"version":"1.0",`, own, "/production/x"), "", "/production/x"},
 		{"format 1.0 on a custom domain has none", event(`"version":"1.0",`, custom, "/prod/x"), "", "/prod/x"},
 		{"two slashes are no host", event("", own, "//evil.example/x"), "", "//evil.example/x"},
 	} {

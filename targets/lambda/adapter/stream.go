@@ -122,9 +122,9 @@ func (a *streamAnswer) cut() {
 	_ = a.pipe.CloseWithError(&StreamCutError{"it took longer than the function may run"})
 }
 
-// whole is an answer that ends with its beginning. It has its length, even 0: a function URL answers in chunks and sends
-// no last chunk after an empty body, so that a client who is not told the length waits until the connection times out.
-// https://github.com/aws/aws-lambda-go/issues/596, https://github.com/aws/aws-lambda-web-adapter/issues/499
+// whole is an answer that ends with its beginning. It has its length, even 0: a function URL answers in chunks and
+// sends no last chunk after an empty body, so that a client who is not told the length waits until the connection times
+// out. https://github.com/aws/aws-lambda-go/issues/596, https://github.com/aws/aws-lambda-web-adapter/issues/499
 func (a *streamAnswer) whole(r *reply) head {
 	switch {
 	case !bodyAllowed(r.status):
@@ -188,8 +188,8 @@ func (b *streamBody) Read(p []byte) (int, error) {
 	return b.rest.Read(p)
 }
 
-// Close tells the handler that nobody reads on: its context ends and its writes fail. aws-lambda-go calls it after every
-// answer, whole or not.
+// Close tells the handler that nobody reads on: its context ends and its writes fail. aws-lambda-go calls it after
+// every answer, whole or not.
 func (b *streamBody) Close() error {
 	b.cancel()
 	return b.rest.Close()

@@ -82,7 +82,7 @@ func TestStreamingLeavesOtherKindsAlone(t *testing.T) {
 func TestStreamDeliversParts(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
-	reader := openStream(t, t.Context(), func(w http.ResponseWriter, _ *http.Request) {
+	reader := openStream(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		if err := http.NewResponseController(w).Flush(); err != nil {
 			t.Errorf("Flush: %v", err)
@@ -91,7 +91,7 @@ func TestStreamDeliversParts(t *testing.T) {
 			_, _ = io.WriteString(w, "part "+strconv.Itoa(i))
 			<-next
 		}
-	}, adapter.Options{}, urlEvent)
+	}, adapter.Options{})
 	head := readPart(t, reader)
 	if !strings.HasPrefix(head, `{"statusCode":200`) || !strings.HasSuffix(head, strings.Repeat("\x00", 8)) {
 		t.Errorf("the beginning is %q", head)
@@ -208,7 +208,8 @@ func TestStreamBinary(t *testing.T) {
 	body := bytes.Repeat([]byte{0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, '{'}, 10_000)
 	s := invokeStream(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) }, urlEvent)
 	if s.rest != string(body) || s.err != nil || s.Headers["Content-Type"] != "application/octet-stream" {
-		t.Errorf("%d bytes of type %q, %v; want the %d that were written", len(s.rest), s.Headers["Content-Type"], s.err, len(body))
+		t.Errorf("%d bytes of type %q, %v; want the %d that were written",
+			len(s.rest), s.Headers["Content-Type"], s.err, len(body))
 	}
 }
 
@@ -302,13 +303,13 @@ func TestStreamEndRunsBeforeTheEndIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var order []string
-			reader := openStream(t, t.Context(), func(w http.ResponseWriter, _ *http.Request) {
+			reader := openStream(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.WriteString(w, "body")
 				if flush {
 					_ = http.NewResponseController(w).Flush()
 				}
 				order = append(order, "handler")
-			}, adapter.Options{End: func(context.Context) { order = append(order, "end") }}, urlEvent)
+			}, adapter.Options{End: func(context.Context) { order = append(order, "end") }})
 			if _, err := io.ReadAll(reader); err != nil {
 				t.Error(err)
 			}
@@ -323,12 +324,12 @@ func TestStreamEndRunsBeforeTheEndIsSeen(t *testing.T) {
 func TestStreamClosed(t *testing.T) {
 	t.Parallel()
 	done := make(chan error, 1)
-	reader := openStream(t, t.Context(), func(w http.ResponseWriter, r *http.Request) {
+	reader := openStream(t.Context(), t, func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		_, err := io.WriteString(w, "more")
 		done <- err
-	}, adapter.Options{}, urlEvent)
+	}, adapter.Options{})
 	if err := reader.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -374,14 +375,14 @@ func TestStreamTooLarge(t *testing.T) {
 	}, urlEvent)
 	checkError(t, announced.StatusCode, announced.rest, http.StatusRequestEntityTooLarge)
 
-	reader := openStream(t, t.Context(), func(w http.ResponseWriter, _ *http.Request) {
+	reader := openStream(t.Context(), t, func(w http.ResponseWriter, _ *http.Request) {
 		part := make([]byte, 10<<20)
 		for {
 			if _, err := w.Write(part); err != nil {
 				return
 			}
 		}
-	}, adapter.Options{}, urlEvent)
+	}, adapter.Options{})
 	defer func() { _ = reader.Close() }()
 	n, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{reader}, make([]byte, 1<<20))
 	var cut *adapter.StreamCutError
