@@ -9,8 +9,6 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/sirupsen/logrus"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
@@ -89,17 +87,6 @@ func (e spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnly
 	return nil
 }
 
-// metricExporter is a guarded exporter of metrics.
-type metricExporter struct {
-	sdkmetric.Exporter
-	guard *guard
-}
-
-func (e metricExporter) Export(ctx context.Context, metrics *metricdata.ResourceMetrics) error {
-	e.guard.export(ctx, func(ctx context.Context) error { return e.Exporter.Export(ctx, metrics) })
-	return nil
-}
-
 // logExporter is a guarded exporter of log records.
 type logExporter struct {
 	sdklog.Exporter
@@ -111,7 +98,7 @@ func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error 
 	return nil
 }
 
-// gatherer gives the Prometheus families to the bridge. Like the guards it keeps errors from the global handler; the
+// gatherer gives the Prometheus families to the pusher. Like the guards it keeps errors from the global handler; the
 // families that could be gathered are sent all the same.
 type gatherer struct {
 	prometheus.Gatherer

@@ -10,12 +10,8 @@ import (
 	"sync"
 
 	"github.com/sirupsen/logrus"
-	prometheusbridge "go.opentelemetry.io/contrib/bridges/prometheus"
-	"go.opentelemetry.io/otel/metric"
-	noopmetric "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -27,7 +23,6 @@ import (
 // what Start returns when telemetry is off.
 type Providers struct {
 	tracing    trace.TracerProvider
-	metering   metric.MeterProvider
 	propagator propagation.TextMapPropagator
 	guards     []*guard
 	flushes    []func(context.Context) error
@@ -67,15 +62,6 @@ func (p *Providers) TracerProvider() trace.TracerProvider {
 		return nooptrace.NewTracerProvider()
 	}
 	return p.tracing
-}
-
-// MeterProvider returns what makes meters, a no-op one when telemetry or the export of metrics is off. What its
-// instruments record is pushed beside the Prometheus families and never scraped.
-func (p *Providers) MeterProvider() metric.MeterProvider {
-	if p == nil {
-		return noopmetric.NewMeterProvider()
-	}
-	return p.metering
 }
 
 // Propagator returns what reads and writes the headers that carry a trace, an empty one when telemetry is off.
@@ -166,28 +152,20 @@ func (b *builder) traces(ctx context.Context) error {
 	return nil
 }
 
-// metrics builds the meter provider, whose reader also pushes the Prometheus families.
+// metrics starts to push the Prometheus families.
 func (b *builder) metrics(ctx context.Context) error {
-	if b.options.Exporters.Metrics == nil {
-		b.providers.metering = noopmetric.NewMeterProvider()
+	if b.options.Exporters.Metrics == nil || b.options.Metrics == nil {
 		return nil
 	}
-	exporter, err := b.options.Exporters.Metrics(ctx)
+	pusher, err := b.options.Exporters.Metrics(ctx, Families{
+		Resource: b.resource,
+		Gatherer: gatherer{b.options.Metrics, b.log},
+		Export:   b.guard("metrics").export,
+	})
 	if err != nil {
 		return fmt.Errorf("the exporter of metrics could not be made: %w", err)
 	}
-	var options []sdkmetric.PeriodicReaderOption
-	if b.options.Metrics != nil {
-		gatherer := gatherer{b.options.Metrics, b.log}
-		bridge := prometheusbridge.NewMetricProducer(prometheusbridge.WithGatherer(gatherer))
-		options = append(options, sdkmetric.WithProducer(bridge))
-	}
-	provider := sdkmetric.NewMeterProvider(
-		sdkmetric.WithResource(b.resource),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{exporter, b.guard("metrics")}, options...)),
-	)
-	b.own(provider)
-	b.providers.metering = provider
+	b.own(pusher)
 	return nil
 }
 

@@ -17,17 +17,15 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	logs "go.opentelemetry.io/proto/otlp/logs/v1"
 
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
+	"github.com/podinfo-targets/podinfo/shared/telemetry/otlp"
+	"github.com/podinfo-targets/podinfo/shared/telemetry/otlphttp"
 	"github.com/podinfo-targets/podinfo/test/otlpreceiver"
 )
 
@@ -36,17 +34,13 @@ const patience = 20 * time.Second
 
 // overHTTP returns exporters that send to a collector by HTTP. url has no path.
 func overHTTP(url string) telemetry.Exporters {
-	return telemetry.Exporters{
-		Traces: func(ctx context.Context) (sdktrace.SpanExporter, error) {
-			return otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(url+"/v1/traces"))
-		},
-		Metrics: func(ctx context.Context) (sdkmetric.Exporter, error) {
-			return otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(url+"/v1/metrics"))
-		},
-		Logs: func(ctx context.Context) (sdklog.Exporter, error) {
-			return otlploghttp.New(ctx, otlploghttp.WithEndpointURL(url+"/v1/logs"))
-		},
+	exporters, err := otlphttp.Exporters(func(name string) string {
+		return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url}[name]
+	})
+	if err != nil {
+		panic(err)
 	}
+	return exporters
 }
 
 // overGRPC returns exporters that send to a collector by gRPC.
@@ -55,8 +49,12 @@ func overGRPC(url string) telemetry.Exporters {
 		Traces: func(ctx context.Context) (sdktrace.SpanExporter, error) {
 			return otlptracegrpc.New(ctx, otlptracegrpc.WithEndpointURL(url))
 		},
-		Metrics: func(ctx context.Context) (sdkmetric.Exporter, error) {
-			return otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpointURL(url))
+		Metrics: func(ctx context.Context, families telemetry.Families) (telemetry.Pusher, error) {
+			exporter, err := otlpmetricgrpc.New(ctx, otlpmetricgrpc.WithEndpointURL(url))
+			if err != nil {
+				return nil, err
+			}
+			return otlp.Push(exporter, families), nil
 		},
 		Logs: func(ctx context.Context) (sdklog.Exporter, error) {
 			return otlploggrpc.New(ctx, otlploggrpc.WithEndpointURL(url))
@@ -137,9 +135,6 @@ func TestOffCostsNothing(t *testing.T) {
 	_, span := p.TracerProvider().Tracer("test").Start(t.Context(), "test")
 	if span.IsRecording() {
 		t.Error("a span is recorded though telemetry is off")
-	}
-	if _, err := p.MeterProvider().Meter("test").Int64Counter("test"); err != nil {
-		t.Errorf("the meter of no telemetry: %v", err)
 	}
 	if fields := p.Propagator().Fields(); len(fields) != 0 {
 		t.Errorf("the headers %v are propagated though telemetry is off", fields)
@@ -263,18 +258,13 @@ func checkMetrics(t *testing.T, receiver *otlpreceiver.Receiver) {
 func TestForceFlushDelivers(t *testing.T) {
 	t.Parallel()
 	receiver := otlpreceiver.Start(t)
-	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP())})
+	p := start(t, telemetry.Options{Exporters: overHTTP(receiver.HTTP()), Metrics: telemetry.NewMetrics()})
 	get(t, p.Handler("/version", answer(http.StatusOK)), "/version", nil)
-	counter, err := p.MeterProvider().Meter("test").Int64Counter("test.calls")
-	if err != nil {
-		t.Fatal(err)
-	}
-	counter.Add(t.Context(), 1)
 	if err := p.ForceFlush(bounded(t)); err != nil {
 		t.Fatalf("ForceFlush: %v", err)
 	}
-	if len(receiver.Spans()) != 1 || len(receiver.Metrics()) != 1 {
-		t.Errorf("after ForceFlush the collector has %d spans and %d metrics, want 1 of each",
+	if len(receiver.Spans()) != 1 || len(receiver.Metrics()) == 0 {
+		t.Errorf("after ForceFlush the collector has %d spans and %d metrics, want 1 and some",
 			len(receiver.Spans()), len(receiver.Metrics()))
 	}
 }
@@ -407,8 +397,10 @@ func TestStartReportsAnExporterThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no such thing")
 	exporters := overHTTP("http://127.0.0.1:1")
-	exporters.Metrics = func(context.Context) (sdkmetric.Exporter, error) { return nil, cause }
-	p, err := telemetry.Start(t.Context(), telemetry.Options{ServiceName: "test", Exporters: exporters})
+	exporters.Metrics = func(context.Context, telemetry.Families) (telemetry.Pusher, error) { return nil, cause }
+	p, err := telemetry.Start(t.Context(), telemetry.Options{
+		ServiceName: "test", Exporters: exporters, Metrics: telemetry.NewMetrics(),
+	})
 	if p != nil || !errors.Is(err, cause) {
 		t.Errorf("Start returns %v, %v, want nil and the cause", p, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
@@ -20,21 +19,21 @@ import (
 // Exporters returns the exporters that the environment asks for: those of all signals whose OTEL_*_EXPORTER is not
 // "none", each with the protocol of OTEL_EXPORTER_OTLP_PROTOCOL or of the signal's own variable, grpc by default. The
 // error names the variable with a value that is not possible. getenv decides what is sent and by which protocol; the
-// exporters, when they are made, read their settings from the process environment.
+// exporters by gRPC, when they are made, read their other settings from the process environment.
 func Exporters(getenv func(string) string) (telemetry.Exporters, error) {
 	signals, err := otlpenv.Read(getenv, otlpenv.GRPC, otlpenv.HTTPProtobuf)
 	if err != nil {
 		return telemetry.Exporters{}, err
 	}
 	return telemetry.Exporters{
-		Traces:  pick(signals.Traces, grpcTraces, otlphttp.Traces),
-		Metrics: pick(signals.Metrics, grpcMetrics, otlphttp.Metrics),
-		Logs:    pick(signals.Logs, grpcLogs, otlphttp.Logs),
+		Traces:  pick(signals.Traces, grpcTraces, otlphttp.Traces(getenv)),
+		Metrics: pick(signals.Metrics, grpcMetrics, otlphttp.Metrics(getenv)),
+		Logs:    pick(signals.Logs, grpcLogs, otlphttp.Logs(getenv)),
 	}, nil
 }
 
 // pick returns what makes the exporter of a signal, nil when the signal is off.
-func pick[Make any](signal otlpenv.Signal, grpc, http func(plaintext bool) Make) Make {
+func pick[Make any](signal otlpenv.Signal, grpc func(plaintext bool) Make, http Make) Make {
 	var none Make
 	switch {
 	case signal.Off:
@@ -42,7 +41,7 @@ func pick[Make any](signal otlpenv.Signal, grpc, http func(plaintext bool) Make)
 	case signal.Protocol == otlpenv.GRPC:
 		return grpc(signal.Plaintext)
 	}
-	return http(signal.Plaintext)
+	return http
 }
 
 func grpcTraces(plaintext bool) func(context.Context) (sdktrace.SpanExporter, error) {
@@ -53,12 +52,18 @@ func grpcTraces(plaintext bool) func(context.Context) (sdktrace.SpanExporter, er
 	return func(ctx context.Context) (sdktrace.SpanExporter, error) { return otlptracegrpc.New(ctx, options...) }
 }
 
-func grpcMetrics(plaintext bool) func(context.Context) (sdkmetric.Exporter, error) {
+func grpcMetrics(plaintext bool) func(context.Context, telemetry.Families) (telemetry.Pusher, error) {
 	var options []otlpmetricgrpc.Option
 	if plaintext {
 		options = append(options, otlpmetricgrpc.WithInsecure())
 	}
-	return func(ctx context.Context) (sdkmetric.Exporter, error) { return otlpmetricgrpc.New(ctx, options...) }
+	return func(ctx context.Context, families telemetry.Families) (telemetry.Pusher, error) {
+		exporter, err := otlpmetricgrpc.New(ctx, options...)
+		if err != nil {
+			return nil, err
+		}
+		return Push(exporter, families), nil
+	}
 }
 
 func grpcLogs(plaintext bool) func(context.Context) (sdklog.Exporter, error) {

@@ -1,15 +1,18 @@
-// Package otlphttp has the exporters that send traces, metrics and logs over OTLP/HTTP in protobuf encoding. It is for
-// targets that must stay small; where gRPC is linked anyway, the package otlp beside this one offers both.
+// Package otlphttp sends traces, metrics and logs over OTLP/HTTP in protobuf encoding, as the OTEL_EXPORTER_OTLP_*
+// variables say: https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
+//
+// The exporters of the OpenTelemetry project do the same, but they share packages with their gRPC siblings: with them
+// come a gRPC client, grpc-gateway and the whole metrics SDK, 2.2 MB of a function that wants to start in
+// milliseconds. What is small of theirs is used here: their protobuf messages, and their way of turning spans into
+// them. The rest is a POST with retries (client.go), log records (logs.go) and Prometheus families (metrics.go,
+// families.go) as messages, and the variables (settings.go).
 package otlphttp
 
 import (
 	"context"
 
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
@@ -17,8 +20,8 @@ import (
 )
 
 // Exporters returns the exporters that the environment asks for: those of all signals whose OTEL_*_EXPORTER is not
-// "none". The error names the variable with a value that is not possible here, such as the protocol grpc. getenv
-// decides what is sent; the exporters, when they are made, read their settings from the process environment.
+// "none". getenv returns the value of a variable, or an empty string. The error names the variable with a value that
+// is not possible here, such as the protocol grpc.
 func Exporters(getenv func(string) string) (telemetry.Exporters, error) {
 	signals, err := otlpenv.Read(getenv, otlpenv.HTTPProtobuf)
 	if err != nil {
@@ -26,40 +29,46 @@ func Exporters(getenv func(string) string) (telemetry.Exporters, error) {
 	}
 	var e telemetry.Exporters
 	if !signals.Traces.Off {
-		e.Traces = Traces(signals.Traces.Plaintext)
+		e.Traces = Traces(getenv)
 	}
 	if !signals.Metrics.Off {
-		e.Metrics = Metrics(signals.Metrics.Plaintext)
+		e.Metrics = Metrics(getenv)
 	}
 	if !signals.Logs.Off {
-		e.Logs = Logs(signals.Logs.Plaintext)
+		e.Logs = Logs(getenv)
 	}
 	return e, nil
 }
 
-// Traces returns what makes an exporter of spans. With plaintext it uses no TLS whatever the environment says.
-func Traces(plaintext bool) func(context.Context) (sdktrace.SpanExporter, error) {
-	var options []otlptracehttp.Option
-	if plaintext {
-		options = append(options, otlptracehttp.WithInsecure())
+// Traces returns what makes an exporter of spans with the settings that getenv returns.
+func Traces(getenv func(string) string) func(context.Context) (sdktrace.SpanExporter, error) {
+	return func(ctx context.Context) (sdktrace.SpanExporter, error) {
+		c, err := newClient(getenv, "traces")
+		if err != nil {
+			return nil, err
+		}
+		return otlptrace.New(ctx, traceClient{c})
 	}
-	return func(ctx context.Context) (sdktrace.SpanExporter, error) { return otlptracehttp.New(ctx, options...) }
 }
 
-// Metrics returns what makes an exporter of metrics. With plaintext it uses no TLS whatever the environment says.
-func Metrics(plaintext bool) func(context.Context) (sdkmetric.Exporter, error) {
-	var options []otlpmetrichttp.Option
-	if plaintext {
-		options = append(options, otlpmetrichttp.WithInsecure())
+// Metrics returns what starts to push metrics with the settings that getenv returns.
+func Metrics(getenv func(string) string) func(context.Context, telemetry.Families) (telemetry.Pusher, error) {
+	return func(_ context.Context, families telemetry.Families) (telemetry.Pusher, error) {
+		c, err := newClient(getenv, "metrics")
+		if err != nil {
+			return nil, err
+		}
+		return startPusher(getenv, c, families)
 	}
-	return func(ctx context.Context) (sdkmetric.Exporter, error) { return otlpmetrichttp.New(ctx, options...) }
 }
 
-// Logs returns what makes an exporter of log records. With plaintext it uses no TLS whatever the environment says.
-func Logs(plaintext bool) func(context.Context) (sdklog.Exporter, error) {
-	var options []otlploghttp.Option
-	if plaintext {
-		options = append(options, otlploghttp.WithInsecure())
+// Logs returns what makes an exporter of log records with the settings that getenv returns.
+func Logs(getenv func(string) string) func(context.Context) (sdklog.Exporter, error) {
+	return func(context.Context) (sdklog.Exporter, error) {
+		c, err := newClient(getenv, "logs")
+		if err != nil {
+			return nil, err
+		}
+		return logExporter{c}, nil
 	}
-	return func(ctx context.Context) (sdklog.Exporter, error) { return otlploghttp.New(ctx, options...) }
 }

@@ -1,6 +1,6 @@
 // Package otlpenv reads the environment variables that say whether and how a signal is sent over OTLP, and refuses
 // values that the exporters would silently ignore. All other OTEL_EXPORTER_OTLP_* variables (headers, timeouts,
-// compression, certificates) are read by the exporters themselves. See
+// compression, certificates) are read by the exporters themselves; Lookup helps. See
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/.
 package otlpenv
 
@@ -56,12 +56,12 @@ func read(getenv func(string) string, name string, protocols []string) (Signal, 
 	if err != nil {
 		return Signal{}, err
 	}
-	variable, endpoint := lookup(getenv, name, "ENDPOINT")
+	variable, endpoint := Lookup(getenv, name, "ENDPOINT")
 	if err := checkEndpoint(variable, endpoint, protocol); err != nil {
 		return Signal{}, err
 	}
-	_, insecure := lookup(getenv, name, "INSECURE")
-	_, certificate := lookup(getenv, name, "CERTIFICATE")
+	_, insecure := Lookup(getenv, name, "INSECURE")
+	_, certificate := Lookup(getenv, name, "CERTIFICATE")
 	return Signal{Protocol: protocol, Plaintext: endpoint == "" && insecure == "" && certificate == ""}, nil
 }
 
@@ -79,7 +79,7 @@ func isOff(getenv func(string) string, variable string) (bool, error) {
 
 // protocolOf returns the protocol to use, the first one if the environment names none.
 func protocolOf(getenv func(string) string, name string, protocols []string) (string, error) {
-	variable, value := lookup(getenv, name, "PROTOCOL")
+	variable, value := Lookup(getenv, name, "PROTOCOL")
 	if value == "" {
 		return protocols[0], nil
 	}
@@ -110,12 +110,16 @@ func checkEndpoint(variable, endpoint, protocol string) error {
 	return nil
 }
 
-// lookup returns the signal's own OTEL_EXPORTER_OTLP_* variable, or the one for all signals where that one is not set.
-func lookup(getenv func(string) string, name, suffix string) (variable, value string) {
-	variable = "OTEL_EXPORTER_OTLP_" + name + "_" + suffix
+// Lookup returns the signal's own OTEL_EXPORTER_OTLP_* variable and its value, or the one for all signals where that one
+// is not set. name is the signal's in capitals: TRACES, METRICS or LOGS.
+func Lookup(getenv func(string) string, name, suffix string) (variable, value string) {
+	variable = Common(name + "_" + suffix)
 	if value = getenv(variable); value != "" {
 		return variable, value
 	}
-	variable = "OTEL_EXPORTER_OTLP_" + suffix
+	variable = Common(suffix)
 	return variable, getenv(variable)
 }
+
+// Common returns the name of the variable that holds for all signals.
+func Common(suffix string) string { return "OTEL_EXPORTER_OTLP_" + suffix }
