@@ -6,8 +6,8 @@ SHELL := /bin/bash
 
 VERSION  := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-IMAGE    ?= ghcr.io/podinfo-targets/podinfo
 TARGET   ?= k8s
+IMAGE    ?= ghcr.io/podinfo-targets/podinfo$(if $(filter knative,$(TARGET)),-knative)
 URL      ?= http://localhost:9898
 FUZZTIME ?= 20s
 
