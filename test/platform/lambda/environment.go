@@ -2,7 +2,9 @@ package lambda
 
 import (
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Where the stand-in pretends to be. The credentials are the ones that AWS uses as examples, with a session token that
@@ -32,6 +34,21 @@ var reserved = []string{
 	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY",
 	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT",
 	"LAMBDA_RUNTIME_DIR",
+}
+
+// runtimeOnly are the variables that external extensions do not get.
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
+var runtimeOnly = []string{
+	"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_CONTEXT_MISSING",
+	"AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER",
+}
+
+// forExtensions returns the environment of external extensions.
+func forExtensions(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(runtimeOnly, name)
+	})
 }
 
 // environment returns all variables of the function's process, whose Runtime API listens on api (host:port).

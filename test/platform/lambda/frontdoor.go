@@ -189,8 +189,8 @@ func hopByHop(h http.Header) {
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
 //
 // The document is that of the load balancer, under "Receive events from the load balancer". The HTTP API and function
-// URLs were seen to do the same; their documents speak of "binary" bodies only. A text that is not UTF-8 cannot travel in
-// JSON as it is, so it counts as binary.
+// URLs were seen to do the same; their documents speak of "binary" bodies only. A text that is not UTF-8 cannot travel
+// in JSON as it is, so it counts as binary.
 func textual(header http.Header, body []byte) bool {
 	if header.Get("Content-Encoding") != "" || !utf8.Valid(body) {
 		return false

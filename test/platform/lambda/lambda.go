@@ -17,9 +17,8 @@
 //	https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html     Extensions API
 //	https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html       quotas
 //
-// What is not here: external extensions, which run as processes of their own (internal ones can register); concurrency
-// across several environments and the throttling that comes with it; the platform's own log lines; authorizers, custom
-// domains and VPC integrations. IAM does not check anything.
+// What is not here: concurrency across several environments and the throttling that comes with it; the platform's own
+// log lines; authorizers, custom domains and VPC integrations. IAM does not check anything.
 package lambda
 
 import (
@@ -95,6 +94,9 @@ type Options struct {
 	Name string
 	// Stage of an API Gateway: "prod" by default for a REST API, "$default" for an HTTP API.
 	Stage string
+	// Extensions are programs that run beside the function as external extensions, each under its file name. They
+	// start together with the function's process, not ahead of it.
+	Extensions []string
 	// Awake keeps the process running between invocations. Lambda gives no such promise; it is for tests that
 	// look at the process itself.
 	Awake bool
@@ -177,8 +179,6 @@ func (f *Function) end(t testing.TB) {
 	f.mu.Unlock()
 	if box != nil {
 		box.shutdown(f.o.Grace)
-		<-box.process.exited
-		box.close()
 	}
 	f.running.Wait()
 	f.front.Close()
@@ -225,7 +225,7 @@ func (f *Function) PID() int {
 }
 
 // Terminate shuts the execution environment down as Lambda does with one that it no longer needs: it waits until the
-// current invocation is over; a process that registered an extension gets SIGTERM and, when it has not left half a
+// current invocation is over; a process with an extension gets SIGTERM and, when it has not left half a
 // second later, SIGKILL; one that did not gets SIGKILL at once. Terminate does not wait for the end: see Exit. The
 // next invocation starts a new environment.
 func (f *Function) Terminate() error {
@@ -244,7 +244,7 @@ func (f *Function) Terminate() error {
 		return errors.New("the function's process has ended already")
 	}
 	f.spawn(func() { // what cannot be spawned has no need to: the test is over
-		if box.awaitInit(f.o.InitTimeout) == nil { // one that does not come up ends without help
+		if box.awaitInit(f.o.InitTimeout) == nil { // one that does not come up has ended by now
 			box.shutdown(f.o.Grace)
 		}
 		f.turn <- struct{}{}
@@ -276,7 +276,7 @@ func (f *Function) sandbox() (*sandbox, error) {
 		if !f.box.dead() {
 			return f.box, nil
 		}
-		f.box.close()
+		f.box.close("FAILURE")
 	}
 	box, err := startSandbox(f)
 	if err != nil {

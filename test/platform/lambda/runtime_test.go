@@ -387,3 +387,29 @@ func TestInternalExtension(t *testing.T) {
 	describe(t, f) // the phase ended, and the extension hears of this one, too
 	testkit.Eventually(t, patience, "a second event", func() bool { return strings.Count(f.Stdout(), "heard") == 2 })
 }
+
+func TestExternalExtension(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ reason, do string }{{"SPINDOWN", ""}, {"FAILURE", "exit"}, {"TIMEOUT", "hang"}} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, lambda.Options{
+				Extensions: []string{testkit.Build(t, "test/platform/lambda/testdata/extension")},
+				Env:        []string{"ON_SIGTERM=leave"}, Timeout: 5 * time.Second, Grace: patience,
+			})
+			a, _ := describe(t, f)
+			if c.do == "" {
+				if err := f.Terminate(); err != nil {
+					t.Fatal(err)
+				}
+			} else if a := invoke(t, f, `{"do":"`+c.do+`"}`); a.FunctionError == "" {
+				t.Errorf("the function came to %s", a.Body)
+			}
+			for _, want := range []string{
+				"extension registered: 200 OK handler: \n", `"requestId":"` + a.RequestID, `"shutdownReason":"` + c.reason + `"`,
+			} {
+				testkit.Eventually(t, patience, want, func() bool { return strings.Contains(f.Stdout(), want) })
+			}
+		})
+	}
+}

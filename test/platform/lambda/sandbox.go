@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -33,6 +34,7 @@ type sandbox struct {
 	extensions map[string]*extension
 
 	serving sync.WaitGroup
+	closing sync.Once
 }
 
 func startSandbox(f *Function) (*sandbox, error) {
@@ -52,13 +54,26 @@ func startSandbox(f *Function) (*sandbox, error) {
 	if s.process, err = startProcess(f.binary, f.work, env, &f.stdout, &f.stderr); err != nil {
 		return nil, errors.Join(err, s.server.Close())
 	}
+	for _, path := range f.o.Extensions {
+		x := newExtension(filepath.Base(path), nil)
+		if x.process, err = startProcess(path, f.work, forExtensions(env), &f.stdout, &f.stderr); err != nil {
+			s.process.signal(syscall.SIGKILL)
+			return nil, errors.Join(err, s.server.Close())
+		}
+		s.extensions[newID()] = x
+	}
 	return s, nil
 }
 
-// close gives back what a sandbox holds whose process has ended.
-func (s *sandbox) close() {
-	_ = s.server.Close()
-	s.serving.Wait()
+// close ends the external extensions of a sandbox whose process has ended, and gives back what it holds. The reason is
+// what the extensions hear: SPINDOWN, TIMEOUT or FAILURE.
+func (s *sandbox) close(reason string) {
+	s.closing.Do(func() {
+		<-s.process.exited
+		s.dismiss(reason)
+		_ = s.server.Close()
+		s.serving.Wait()
+	})
 }
 
 func (s *sandbox) dead() bool { return s.process.dead() }
@@ -77,6 +92,7 @@ func (s *sandbox) awaitInit(timeout time.Duration) *functionError {
 	case <-phase:
 		return nil
 	case <-s.process.exited:
+		s.close("FAILURE")
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.initFault != nil {
@@ -84,7 +100,7 @@ func (s *sandbox) awaitInit(timeout time.Duration) *functionError {
 		}
 		return exitFault("", s.process)
 	case <-timer.C:
-		s.kill()
+		s.kill("TIMEOUT")
 		return &functionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("Error: Init timed out after %.2f seconds",
 			timeout.Seconds())}
 	}
@@ -106,6 +122,7 @@ func (s *sandbox) serve(inv *invocation, timeout time.Duration) {
 	case <-phase:
 	case <-s.process.exited:
 		inv.fail(exitFault(inv.id, s.process))
+		s.close("FAILURE")
 	case <-timer.C:
 		s.timeOut(inv, timeout)
 	}
@@ -139,7 +156,7 @@ func (s *sandbox) ended() {
 	close(s.phase)
 	if !s.o.Awake && !s.ending {
 		s.frozen = true
-		s.process.signal(syscall.SIGSTOP)
+		s.signal(syscall.SIGSTOP)
 	}
 }
 
@@ -147,22 +164,34 @@ func (s *sandbox) ended() {
 func (s *sandbox) thaw() {
 	if s.frozen {
 		s.frozen = false
-		s.process.signal(syscall.SIGCONT)
+		s.signal(syscall.SIGCONT)
+	}
+}
+
+// signal signals all processes of the environment. The lock is held.
+func (s *sandbox) signal(sig syscall.Signal) {
+	s.process.signal(sig)
+	for _, x := range s.extensions {
+		if x.process != nil {
+			x.process.signal(sig)
+		}
 	}
 }
 
 // timeOut ends an invocation that outlived its timeout, and the process with it: the environment is reset.
 // https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html#troubleshooting-timeouts
 func (s *sandbox) timeOut(inv *invocation, timeout time.Duration) {
-	s.kill()
+	s.process.signal(syscall.SIGKILL)
+	<-s.process.exited
+	defer s.close("TIMEOUT")
 	inv.fail(&functionError{Type: "Sandbox.Timedout", Message: fmt.Sprintf(
 		"RequestId: %s Error: Task timed out after %.2f seconds", inv.id, timeout.Seconds())})
 }
 
-// kill ends the process and waits for it.
-func (s *sandbox) kill() {
+// kill ends the process at once, and then the environment for the given reason.
+func (s *sandbox) kill(reason string) {
 	s.process.signal(syscall.SIGKILL)
-	<-s.process.exited
+	s.close(reason)
 }
 
 // shutdown ends the process in the way of Lambda's Shutdown phase: SIGTERM and some grace for a process that has
@@ -180,11 +209,10 @@ func (s *sandbox) shutdown(grace time.Duration) {
 		defer timer.Stop()
 		select {
 		case <-s.process.exited:
-			return
 		case <-timer.C:
 		}
 	}
-	s.kill()
+	s.kill("SPINDOWN")
 }
 
 // exitFault is the fault of a process that ended while it was needed.
