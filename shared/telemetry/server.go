@@ -77,7 +77,8 @@ func (t *tracedHandler) attributes(r *http.Request) []attribute.KeyValue {
 		attributes = append(attributes, semconv.HTTPRoute(t.route))
 	}
 	attributes = appendAddress(attributes, r.Host, semconv.ServerAddress, semconv.ServerPort)
-	return appendAddress(attributes, r.RemoteAddr, semconv.NetworkPeerAddress, semconv.NetworkPeerPort)
+	attributes = appendAddress(attributes, r.RemoteAddr, semconv.NetworkPeerAddress, semconv.NetworkPeerPort)
+	return append(attributes, attributesOf(r.Context())...)
 }
 
 // protocolVersion is the version as the conventions write it: 1.1, but 2.
