@@ -91,6 +91,10 @@ func TestBinaryTracesArriveBeforeTheAnswer(t *testing.T) {
 			t.Fatalf("the span continues %s, but X-Ray has %s", got, a.Trace)
 		}
 	}
+	first := otlpreceiver.Attributes(collector.Spans()[0].GetAttributes())
+	if first["faas.trigger"] != "http" || first["faas.coldstart"] != "bool_value:true" || first["faas.invocation_id"] == "" {
+		t.Errorf("the first span has the attributes %v", first)
+	}
 	if len(collector.Metrics()) == 0 {
 		t.Error("no metrics have arrived")
 	}
@@ -203,7 +207,7 @@ func TestBinaryTerminates(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(gate.Close)
-	f := traced(t, gate.URL)
+	f := traced(t, gate.URL, "GORACE=atexit_sleep_ms=0") // a race-detecting binary sleeps a second before it exits
 	_ = invoke(t, f, event("/version"))
 	open.Store(true)
 	_ = invoke(t, f, event("/api/info"))

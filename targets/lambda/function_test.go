@@ -33,7 +33,7 @@ func assembled(t *testing.T, environ ...string) (*function, *bytes.Buffer) {
 func TestWarmersAreAnswered(t *testing.T) {
 	t.Parallel()
 	f, log := assembled(t)
-	got, err := f.invoke(invoked(t, tracing), []byte(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
+	got, err := f.invoke(invoked(t, xrayHeader), []byte(`{"source":"aws.events","detail-type":"Scheduled Event"}`))
 	if err != nil || got != (warmed{Status: "warm"}) {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -45,7 +45,7 @@ func TestWarmersAreAnswered(t *testing.T) {
 func TestUnknownEventsFailAndAreLogged(t *testing.T) {
 	t.Parallel()
 	f, log := assembled(t)
-	_, err := f.invoke(invoked(t, tracing), []byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))
+	_, err := f.invoke(invoked(t, xrayHeader), []byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))
 	var unknown *adapter.UnknownEventError
 	if !errors.As(err, &unknown) {
 		t.Errorf("the error is %v", err)

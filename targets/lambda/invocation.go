@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"iter"
-	"net/http"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 // invocation is what Lambda tells about the event that is being answered.
 type invocation struct {
 	requestID string
+	arn       string // under which it was invoked
 	xray      tracingHeader
 	deadline  time.Time // when Lambda cuts it off
 	cold      bool      // whether the process was started for it
@@ -25,7 +25,7 @@ type invocationKey struct{}
 func withInvocation(ctx context.Context, cold bool) context.Context {
 	inv := &invocation{cold: cold}
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		inv.requestID = lc.AwsRequestID
+		inv.requestID, inv.arn = lc.AwsRequestID, lc.InvokedFunctionArn
 	}
 	if header, ok := ctx.Value("x-amzn-trace-id").(string); ok { // the key that aws-lambda-go documents
 		inv.xray = parseTracingHeader(header)
@@ -92,18 +92,4 @@ func (h tracingHeader) traceID() string {
 		return ""
 	}
 	return id
-}
-
-// continueXRay makes the request a part of the trace that X-Ray has of this invocation: its parent is Lambda's own
-// segment, where the header that came with the event names the one before it, or none.
-//
-// An invocation that X-Ray does not sample is left out. Lambda gives such a header to every function whose active
-// tracing is off, and taken for a parent it would switch off all tracing. Nor does it win over a traceparent header:
-// that caller is known to the collector, and Lambda's segment is so in X-Ray alone. Those who send their spans there
-// set OTEL_PROPAGATORS=xray, see https://opentelemetry.io/docs/specs/semconv/faas/aws-lambda/.
-func continueXRay(ctx context.Context, r *http.Request) *http.Request {
-	if inv := invocationOf(ctx); inv != nil && inv.xray.sampled {
-		r.Header.Set("X-Amzn-Trace-Id", inv.xray.text)
-	}
-	return r
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"maps"
-	"net/http"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -13,22 +12,25 @@ import (
 // An invocation as Lambda's documents show it.
 const (
 	requestID   = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
-	tracing     = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
+	arn         = "arn:aws:lambda:us-east-2:123456789012:function:podinfo"
+	xrayHeader  = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"
 	xrayTraceID = "1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
 	w3cTraceID  = "5bef4de7ad49b0e87f6ef6c87fc2e700"
 )
 
 // invoked returns a context as aws-lambda-go makes it.
-func invoked(t *testing.T, tracing string) context.Context {
+func invoked(t *testing.T, header string) context.Context {
 	t.Helper()
-	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: requestID})
-	return context.WithValue(ctx, "x-amzn-trace-id", tracing) //nolint:revive,staticcheck // aws-lambda-go's own key
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{
+		AwsRequestID: requestID, InvokedFunctionArn: arn,
+	})
+	return context.WithValue(ctx, "x-amzn-trace-id", header) //nolint:revive,staticcheck // aws-lambda-go's own key
 }
 
 func TestIDs(t *testing.T) {
 	t.Parallel()
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 2}})
-	ctx := withInvocation(invoked(t, tracing), false)
+	ctx := withInvocation(invoked(t, xrayHeader), false)
 	for name, test := range map[string]struct {
 		ctx  context.Context
 		want map[string]string
@@ -54,7 +56,7 @@ func TestTracingHeader(t *testing.T) {
 		traceID string
 		sampled bool
 	}{
-		tracing: {w3cTraceID, true},
+		xrayHeader: {w3cTraceID, true},
 		"Root=" + xrayTraceID + ";Parent=9a9197af755a6419;Sampled=0;Lineage=a87bd80c:0": {w3cTraceID, false},
 		"Root=" + xrayTraceID:                      {w3cTraceID, false}, // tracing mode PassThrough
 		"Sampled=1; Root=" + xrayTraceID:           {w3cTraceID, true},
@@ -64,28 +66,6 @@ func TestTracingHeader(t *testing.T) {
 	} {
 		if h := parseTracingHeader(text); h.traceID() != want.traceID || h.sampled != want.sampled {
 			t.Errorf("%q is read as trace %q, sampled %t; want %v", text, h.traceID(), h.sampled, want)
-		}
-	}
-}
-
-func TestContinueXRay(t *testing.T) {
-	t.Parallel()
-	const event = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
-	const unsampled = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0"
-	for name, test := range map[string]struct{ event, invocation, want string }{
-		"Lambda's segment is the parent":             {event, tracing, tracing},
-		"also where the event came without a header": {"", tracing, tracing},
-		"one that is not sampled is no parent":       {"", unsampled, ""},
-		"and leaves the event's header":              {event, unsampled, event},
-		"as an invocation without a header does":     {event, "", event},
-	} {
-		r := &http.Request{Header: http.Header{}}
-		if test.event != "" {
-			r.Header.Set("X-Amzn-Trace-Id", test.event)
-		}
-		r = continueXRay(withInvocation(invoked(t, test.invocation), false), r)
-		if got := r.Header.Get("X-Amzn-Trace-Id"); got != test.want {
-			t.Errorf("%s: the header is %q, want %q", name, got, test.want)
 		}
 	}
 }

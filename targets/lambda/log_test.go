@@ -34,7 +34,7 @@ func members(t *testing.T, line *bytes.Buffer) map[string]any {
 func TestLinesAreThoseOfLambda(t *testing.T) {
 	t.Parallel()
 	log, out := written()
-	log.WithContext(withInvocation(invoked(t, tracing), false)).WithField("file", "x").Error("reading file failed")
+	log.WithContext(withInvocation(invoked(t, xrayHeader), false)).WithField("file", "x").Error("reading file failed")
 	got := members(t, out)
 	for name, want := range map[string]any{
 		"level": "error", "message": "reading file failed", "file": "x",
@@ -64,7 +64,7 @@ func TestLinesOutsideOfInvocations(t *testing.T) {
 func TestFieldsOfALineAreKept(t *testing.T) {
 	t.Parallel()
 	log, out := written()
-	log.WithContext(withInvocation(invoked(t, tracing), false)).WithField("trace_id", "its own").Info("")
+	log.WithContext(withInvocation(invoked(t, xrayHeader), false)).WithField("trace_id", "its own").Info("")
 	if got := members(t, out)["trace_id"]; got != "its own" {
 		t.Errorf("trace_id is %v", got)
 	}
@@ -83,7 +83,7 @@ func TestOtherHooksSeeTheIDs(t *testing.T) {
 	log.SetOutput(io.Discard)
 	log.AddHook(other)
 	log.ReplaceHooks(withIDs(log.Hooks))
-	log.WithContext(withInvocation(invoked(t, tracing), false)).Info("")
+	log.WithContext(withInvocation(invoked(t, xrayHeader), false)).Info("")
 	if other.data["requestId"] != requestID {
 		t.Errorf("the hook saw %v", other.data)
 	}

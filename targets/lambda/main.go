@@ -40,9 +40,10 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		return fail(stdout, stderr, getenv(runtimeAPI), err)
 	}
 	logInvocations(a.Log)
+	traces := newTracing(a.Providers)
 	events := adapter.New(a.API, adapter.Options{
 		BasePath: cfg.LambdaBasePath, Streaming: cfg.LambdaInvokeMode == config.LambdaResponseStream,
-		Begin: continueXRay, End: newFlusher(a.Providers).flush, Log: a.Log,
+		Begin: traces.begin, End: traces.flush, Log: a.Log,
 	})
 	f := newFunction(a, events, getenv)
 	lambda.StartWithOptions(f.invoke, lambda.WithEnableSIGTERM(f.terminate))

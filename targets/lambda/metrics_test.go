@@ -14,7 +14,7 @@ func TestRecorder(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	record := recorder{emf.NewWriter(&out, "podinfo")}
-	record.observe(withInvocation(invoked(t, tracing), true), telemetry.Observation{
+	record.observe(withInvocation(invoked(t, xrayHeader), true), telemetry.Observation{
 		Method: "GET", Path: "version", Status: "200", Seconds: 0.25, Timed: true,
 	})
 	d, err := emftest.Parse(out.Bytes())

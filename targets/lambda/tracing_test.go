@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
@@ -30,8 +33,8 @@ func (c *collector) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySp
 
 func (*collector) Shutdown(context.Context) error { return nil }
 
-// recording returns a flusher, and what records a span that it has to send to c.
-func recording(t *testing.T, c *collector) (f *flusher, record func()) {
+// recording returns the tracing, and what records a span that it has to send to c.
+func recording(t *testing.T, c *collector) (f *tracing, record func()) {
 	t.Helper()
 	providers, err := telemetry.Start(t.Context(), telemetry.Options{
 		ServiceName: "podinfo",
@@ -47,7 +50,7 @@ func recording(t *testing.T, c *collector) (f *flusher, record func()) {
 		defer cancel()
 		_ = providers.Shutdown(ctx)
 	})
-	return newFlusher(providers), func() {
+	return newTracing(providers), func() {
 		_, span := providers.TracerProvider().Tracer("test").Start(t.Context(), "request")
 		span.End()
 	}
@@ -86,7 +89,7 @@ func TestFlushSendsAlsoWhenTheRequestsTimeIsOver(t *testing.T) {
 }
 
 // flushTime says how long a flush takes.
-func flushTime(ctx context.Context, f *flusher) time.Duration {
+func flushTime(ctx context.Context, f *tracing) time.Duration {
 	start := time.Now()
 	f.flush(ctx)
 	return time.Since(start)
@@ -144,5 +147,46 @@ func TestFlushLeavesTimeForTheAnswer(t *testing.T) {
 
 func TestWithoutTelemetryNothingIsFlushed(t *testing.T) {
 	t.Parallel()
-	newFlusher(nil).flush(t.Context())
+	newTracing(nil).flush(t.Context())
+}
+
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	on, _ := recording(t, new(collector))
+	const event = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
+	const unsampled = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0"
+	for name, test := range map[string]struct {
+		tracing                 *tracing
+		event, invocation, want string
+	}{
+		"Lambda's segment is the parent":             {on, event, xrayHeader, xrayHeader},
+		"also where the event came without a header": {on, "", xrayHeader, xrayHeader},
+		"one that is not sampled is no parent":       {on, "", unsampled, ""},
+		"and leaves the event's header":              {on, event, unsampled, event},
+		"as an invocation without a header does":     {on, event, "", event},
+		"without telemetry nothing is changed":       {newTracing(nil), event, xrayHeader, event},
+	} {
+		ctx := withInvocation(invoked(t, test.invocation), false)
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/version", nil)
+		if test.event != "" {
+			r.Header.Set("X-Amzn-Trace-Id", test.event)
+		}
+		if got := test.tracing.begin(ctx, r).Header.Get("X-Amzn-Trace-Id"); got != test.want {
+			t.Errorf("%s: the header is %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestAttributesOfAnInvocation(t *testing.T) {
+	t.Parallel()
+	inv := invocationOf(withInvocation(invoked(t, xrayHeader), true))
+	got := attribute.NewSet(inv.attributes()...)
+	want := attribute.NewSet(
+		attribute.String("faas.trigger", "http"), attribute.String("faas.invocation_id", requestID),
+		attribute.Bool("faas.coldstart", true), attribute.String("aws.lambda.invoked_arn", arn),
+		attribute.String("cloud.account.id", "123456789012"),
+	)
+	if !got.Equals(&want) {
+		t.Errorf("got %v\nwant %v", got.ToSlice(), want.ToSlice())
+	}
 }
