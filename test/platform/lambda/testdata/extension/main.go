@@ -11,7 +11,8 @@ import (
 )
 
 func main() {
-	answer := ask(http.MethodPost, "register", "Lambda-Extension-Name", filepath.Base(os.Args[0]), `{"events":["INVOKE","SHUTDOWN"]}`)
+	answer := ask(http.MethodPost, "register", "Lambda-Extension-Name", filepath.Base(os.Args[0]),
+		`{"events":["INVOKE","SHUTDOWN"]}`)
 	id := answer.Header.Get("Lambda-Extension-Identifier")
 	fmt.Println("extension registered:", answer.Status, "handler:", os.Getenv("_HANDLER"))
 	_ = answer.Body.Close()
