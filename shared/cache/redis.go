@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/extra/redisotel/v9"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
@@ -35,6 +34,7 @@ const (
 // redisCache keeps values in Redis. Every method is one command and so one round trip.
 type redisCache struct {
 	client *redis.Client
+	spans  *spans
 	limit  time.Duration // of one call
 }
 
@@ -43,17 +43,9 @@ func openRedis(u *url.URL, o Options) (Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := redis.NewClient(options)
-	if o.TracerProvider != nil {
-		// Statements stay out of the spans, because they hold the values.
-		err = redisotel.InstrumentTracing(client, redisotel.WithTracerProvider(o.TracerProvider),
-			redisotel.WithDBStatement(false), redisotel.WithCallerEnabled(false))
-	}
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
-	}
 	return &redisCache{
-		client: client,
+		client: redis.NewClient(options),
+		spans:  newSpans(o.TracerProvider, u),
 		limit:  max(options.DialTimeout, options.ReadTimeout, options.WriteTimeout) + grace,
 	}, nil
 }
@@ -102,26 +94,35 @@ func orDefault[T int | time.Duration](value, fallback T) T {
 	return fallback
 }
 
-func (c *redisCache) Get(ctx context.Context, key string) ([]byte, error) {
-	call, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	value, err := c.client.Get(call, key).Bytes()
+func (c *redisCache) Get(ctx context.Context, key string) (value []byte, err error) {
+	err = c.call(ctx, "get", func(ctx context.Context) error {
+		value, err = c.client.Get(ctx, key).Bytes()
+		return err
+	})
 	if err != nil {
-		return nil, kindOf(ctx, err)
+		return nil, err
 	}
 	return value, nil
 }
 
 func (c *redisCache) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	call, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	return kindOf(ctx, c.client.Set(call, key, value, max(ttl, 0)).Err())
+	return c.call(ctx, "set", func(ctx context.Context) error {
+		return c.client.Set(ctx, key, value, max(ttl, 0)).Err()
+	})
 }
 
 func (c *redisCache) Delete(ctx context.Context, key string) error {
-	call, cancel := context.WithTimeout(ctx, c.limit)
+	return c.call(ctx, "del", func(ctx context.Context) error { return c.client.Del(ctx, key).Err() })
+}
+
+// call runs one command in its bounds and its span, and returns its error as one of the package's kinds.
+func (c *redisCache) call(ctx context.Context, command string, run func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	return kindOf(ctx, c.client.Del(call, key).Err())
+	bounded, end := c.spans.begin(bounded, command)
+	err := kindOf(ctx, run(bounded))
+	end(err)
+	return err
 }
 
 func (c *redisCache) Close() error {
