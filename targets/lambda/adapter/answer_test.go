@@ -293,3 +293,10 @@ func TestAbsentBodyIsReadable(t *testing.T) {
 		}
 	})
 }
+
+// The library lets a variable of the process change the host, and the path, of every request.
+func TestLibrarysVariableHasNoSay(t *testing.T) {
+	t.Setenv("GO_API_HOST", "http://elsewhere.example/base")
+	got := capture(t, adapter.Options{}, urlEvent)
+	urlRequest.check(t, got)
+}

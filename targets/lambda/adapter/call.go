@@ -83,9 +83,17 @@ func (c *call) late() bool {
 	defer timer.Stop()
 	select {
 	case <-c.done:
-		return false
 	case <-timer.C:
+	}
+	return !c.isDone() // of both at once, the handler counts
+}
+
+func (c *call) isDone() bool {
+	select {
+	case <-c.done:
 		return true
+	default:
+		return false
 	}
 }
 

@@ -232,3 +232,14 @@ func TestConcurrentInvocations(t *testing.T) {
 		})
 	}
 }
+
+// A handler that is done ends its context too, at the same moment: that is no deadline.
+func TestDoneIsNotLate(t *testing.T) {
+	t.Parallel()
+	a := adapter.New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), adapter.Options{})
+	for range 5000 {
+		if d := answerOf(t.Context(), t, a, urlEvent); d.StatusCode != http.StatusOK {
+			t.Fatalf("the answer is %+v", d)
+		}
+	}
+}
