@@ -316,6 +316,17 @@ func all(checks ...check) check {
 	}
 }
 
+// given limits a check to targets that have a capability, in a case that shows enough without it. Another case needs
+// that capability, so that its lack shows.
+func given(c Capability, look check) check {
+	return func(x *exchange) error {
+		if x.target.Lacking(c) != "" {
+			return nil
+		}
+		return look(x)
+	}
+}
+
 func differ(what, got, want string) error {
 	if got == want {
 		return nil

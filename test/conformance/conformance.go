@@ -33,16 +33,20 @@ type Capability string
 // What of a request arrives at the server.
 const (
 	AnyMethod      Capability = "any method"       // methods that no standard knows
+	AnyPath        Capability = "any path"         // paths with double slashes and dots in them
 	LargeBody      Capability = "large bodies"     // bodies of 10 MiB, and such answers at the client
 	LongHeader     Capability = "long headers"     // a header of 200 kB
 	MegaBody       Capability = "bodies of a MiB"  // those of exactly one, and such answers at the client
-	RawPath        Capability = "raw paths"        // the path as it was sent, escapes and double slashes included
+	OwnPath        Capability = "own path"         // the whole path: nothing is taken away from its start
+	RawPath        Capability = "raw paths"        // the path with its escapes, as it was sent
 	RepeatedHeader Capability = "repeated headers" // header lines by one name, each as a value of its own
+	Upgrade        Capability = "upgrades"         // requests that ask for another protocol
 )
 
 // What of an answer arrives at the client.
 const (
 	AnyStatus Capability = "any status" // status codes from 600 to 999
+	Challenge Capability = "challenges" // the header WWW-Authenticate
 	Streaming Capability = "streaming"  // parts of an answer as they are written
 )
 
@@ -80,8 +84,8 @@ func (c Capability) connection() bool {
 // Capabilities returns all capabilities that cases ask for.
 func Capabilities() []Capability {
 	return []Capability{
-		AnyMethod, LargeBody, LongHeader, MegaBody, RawPath, RepeatedHeader,
-		AnyStatus, Streaming,
+		AnyMethod, AnyPath, LargeBody, LongHeader, MegaBody, OwnPath, RawPath, RepeatedHeader, Upgrade,
+		AnyStatus, Challenge, Streaming,
 		GRPC, H2C, HangUp, MetricsWeb, RawHTTP, TLS, WebSocket,
 		Backends, Background, Cache, Drain, Exit, Files, Flags, Metrics, Panic, Storage, Switches,
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // exitTimeout bounds the wait for the end of a process.
-const exitTimeout = 30 * time.Second
+const exitTimeout = 45 * time.Second
 
 // noAnswer sends a request that must end in a closed connection.
 func noAnswer(r request) func(*session) error {

@@ -104,7 +104,7 @@ func page() []Group {
 		}},
 		{Name: "page", Routes: []string{"/", "/ui/{file}"}, Cases: []Case{
 			it("needs nothing from elsewhere", get("/").with("User-Agent", mozilla).
-				want(status(200), media("text/html"), selfContained())),
+				want(status(200), media("text/html"), selfContained())).needs(OwnPath),
 			it("has its files", get("/ui/app.js").want(status(200), media("text/javascript"), nosniff(), notEmpty()),
 				get("/ui/style.css").want(status(200), media("text/css"), nosniff(), notEmpty()),
 				get("/ui/logo.svg").want(status(200), media("image/svg+xml"), nosniff(), notEmpty())).
@@ -164,11 +164,15 @@ func environment() []Group {
 	secrets := []string{
 		"ZULU=last", "ALPHA=first", "PODINFO_JWT_SECRET=hunter2a",
 		"SOME_API_KEY=hunter2b", "SOME_TOKEN=hunter2c", "DB_PASSWORD=hunter2d", "GOOGLE_CREDENTIAL_FILE=hunter2e",
-		"some_secret_word=hunter2f", "AWS_ACCESS_KEY_ID=hunter2g", "AWS_SECRET_ACCESS_KEY=hunter2h",
-		"AWS_SESSION_TOKEN=hunter2i", "DATABASE=postgres://someone:hunter2j@db.example:5432/x", "WITH_EQUALS=a=b=c",
+		"some_secret_word=hunter2f", "DATABASE=postgres://someone:hunter2j@db.example:5432/x", "WITH_EQUALS=a=b=c",
+	}
+	credentials := []string{
+		"AWS_ACCESS_KEY_ID=hunter2g", "AWS_SECRET_ACCESS_KEY=hunter2h", "AWS_SESSION_TOKEN=hunter2i",
 	}
 	return []Group{
 		{Name: "env", Routes: []string{"/env"}, Cases: []Case{
+			it("masks what the platform gives the process to sign in with", get("/env").want(status(200), variables(),
+				masked("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))).differs(open),
 			it("lists variables", get("/env").want(status(200), jsonReply(), variables(), contains("PATH="))),
 			it("answers POST as well", post("/env", "ignored").
 				want(status(200), jsonReply(), variables(), contains("PATH="))),
@@ -182,19 +186,21 @@ func environment() []Group {
 				`"GOOGLE_CREDENTIAL_FILE=********"`, `"some_secret_word=********"`))).differs(open),
 			it("masks its own signing secret", get("/env").
 				want(status(200), lacks("hunter2a"), contains(`"PODINFO_JWT_SECRET=********"`))).differs(open),
-			it("masks the credentials of AWS", get("/env").want(status(200), contains(`"AWS_ACCESS_KEY_ID=********"`,
-				`"AWS_SECRET_ACCESS_KEY=********"`, `"AWS_SESSION_TOKEN=********"`))).differs(open),
 			it("masks a password inside a URL", get("/env").
 				want(status(200), lacks("hunter2j"), contains(`"DATABASE=postgres://someone:`, `@db.example:5432/x"`))).
 				differs(open),
 			it("masks the same over gRPC", calling("env.EnvService/Env", `{}`).
-				want(code(0), among("envVars", "ALPHA=first", "SOME_TOKEN=********", "AWS_ACCESS_KEY_ID=********"))).
-				needs(GRPC).differs(open),
+				want(code(0), among("envVars", "ALPHA=first", "SOME_TOKEN=********"))).needs(GRPC).differs(open),
+		}},
+		{Name: "env with credentials", Routes: []string{"/env"}, Settings: credentials, Cases: []Case{
+			it("masks those of AWS", get("/env").want(status(200), lacks("hunter2"), contains(
+				`"AWS_ACCESS_KEY_ID=********"`, `"AWS_SECRET_ACCESS_KEY=********"`, `"AWS_SESSION_TOKEN=********"`))).
+				differs(open),
 		}},
 		{Name: "env that shows secrets", Routes: []string{"/env"},
 			Settings: append(slices.Clip(secrets), "--env-show-secrets"), Cases: []Case{
 				it("shows everything when told to", get("/env").want(status(200), jsonReply(), variables(),
-					contains(`"PODINFO_JWT_SECRET=hunter2a"`, `"SOME_API_KEY=hunter2b"`, `"AWS_SESSION_TOKEN=hunter2i"`,
+					contains(`"PODINFO_JWT_SECRET=hunter2a"`, `"SOME_API_KEY=hunter2b"`,
 						`"DATABASE=postgres://someone:hunter2j@db.example:5432/x"`))),
 			}},
 	}
@@ -210,6 +216,20 @@ func variables() check {
 		for _, variable := range list {
 			if !strings.Contains(variable, "=") {
 				return fmt.Errorf("%q is not of the form NAME=value", variable)
+			}
+		}
+		return nil
+	}
+}
+
+// masked checks that none of these variables, if they are there, shows its value.
+func masked(names ...string) check {
+	return func(x *exchange) error {
+		for _, name := range names {
+			for line := range strings.Lines(string(x.body)) {
+				if strings.Contains(line, `"`+name+"=") && !strings.Contains(line, `"`+name+`=********"`) {
+					return fmt.Errorf("the value of %s is shown", name)
+				}
 			}
 		}
 		return nil

@@ -42,6 +42,8 @@ func tokens() []Group {
 				get("/token/validate").with("Authorization", "bearer ${jwt}").want(status(200), field("token_name", ".+")),
 				get("/token/validate").with("Authorization", "BEARER ${jwt}").want(status(200), field("token_name", ".+"))),
 			noBearer("a request without one", get("/token/validate")),
+			it("asks for one", get("/token/validate").want(status(401), header("WWW-Authenticate", "Bearer"))).
+				needs(Challenge),
 			noBearer("another scheme", get("/token/validate").with("Authorization", "Basic YTpi")),
 			noBearer("a scheme alone", get("/token/validate").with("Authorization", "Bearer")),
 			noBearer("a token without a scheme", get("/token/validate").with("Authorization", "eyJhbGciOiJIUzI1NiJ9.e30.e30")),
@@ -88,7 +90,7 @@ func tokens() []Group {
 
 // unauthorized is the answer to a request without a valid token (RFC 6750 section 3).
 func unauthorized(message string) check {
-	return all(errorObject(401, message), header("WWW-Authenticate", "Bearer"))
+	return all(errorObject(401, message), given(Challenge, header("WWW-Authenticate", "Bearer")))
 }
 
 // bearing saves what is to be sent as a token as ${jwt}.

@@ -14,7 +14,8 @@ func websockets() []Group {
 	knowHostname := get("/api/info").want(status(200), save("hostname", "hostname"))
 	long := strings.Repeat("x", longestMessage)
 	withheld := Group{Name: "websocket that is withheld", Routes: []string{"/ws/echo"}, Cases: []Case{
-		it("says why", get("/ws/echo").want(errorObject(501)), handshake().want(errorObject(501))).withheld(WebSocket),
+		it("says why", get("/ws/echo").want(errorObject(501))).withheld(WebSocket),
+		it("says why to those who ask for it", handshake().want(errorObject(501))).needs(Upgrade).withheld(WebSocket),
 	}}
 	return []Group{withheld, {Name: "websocket", Routes: []string{"/ws/echo"}, Needs: []Capability{WebSocket}, Cases: []Case{
 		it("echoes text", talking(sayText("hello"), hearEcho(`"hello"`), sayText("again"), hearEcho(`"again"`))),

@@ -22,7 +22,7 @@ func cloudFunctions() []platform {
 			conformance.Flags:      "a function has no command line",
 			conformance.H2C:        "the functions framework serves HTTP/1.1 only",
 			conformance.MetricsWeb: listens,
-			conformance.RawPath:    "the functions framework redirects a path that is not clean before the function sees it",
+			conformance.AnyPath:    "the functions framework redirects paths that are not clean, with status 307",
 			conformance.TLS:        "TLS ends at Google's front end",
 		},
 		Withholds: map[conformance.Capability]string{

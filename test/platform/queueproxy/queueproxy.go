@@ -1,5 +1,5 @@
-// Package queueproxy puts the real queue-proxy of Knative Serving in front of the app, as in the pod of a revision: it is
-// what requests pass on Knative, and what limits and drains them. Both run in a network of their own, because
+// Package queueproxy puts the real queue-proxy of Knative Serving in front of the app, as in the pod of a revision: it
+// is what requests pass on Knative, and what limits and drains them. Both run in a network of their own, because
 // queue-proxy's ports are fixed, so that any number of pods can run side by side. No cluster, container or root is
 // needed, but Linux and, without root, its unprivileged user namespaces.
 package queueproxy
@@ -7,6 +7,7 @@ package queueproxy
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -62,13 +63,15 @@ type Pod struct {
 
 // Start starts binary, a podinfo-knative, behind queue-proxy and returns when the pod is ready. The app gets the
 // variables that Knative sets, and what the settings leave out is what suits a test: a fresh --data-path, and no
-// --shutdown-delay. The app reaches no other machine, but every 127.0.0.1:port that a setting names.
+// --shutdown-delay. The app reaches no other machine, but every 127.0.0.1:port that a setting names and that is served.
 //
 // Where the parts cannot be had the test ends as [testkit.Need] says.
 func Start(t testing.TB, binary string, o Options) *Pod {
 	t.Helper()
 	needLinux(t)
-	p := &Pod{dir: t.TempDir(), ended: make(chan struct{}), addresses: make(map[string]string), codes: make(map[string]int)}
+	p := &Pod{
+		dir: t.TempDir(), ended: make(chan struct{}), addresses: make(map[string]string), codes: make(map[string]int),
+	}
 	spec := p.spec(t, binary, o)
 	p.run(t, spec)
 	testkit.Eventually(t, startTimeout, "the pod to be ready", func() bool {
@@ -130,7 +133,7 @@ func (p *Pod) spec(t testing.TB, binary string, o Options) wire.Spec {
 	if port := metricsPort(o.Settings); port != "0" {
 		in = append(in, port)
 	}
-	args, environ := appSettings(filepath.Join(p.dir, "data"), o.Settings)
+	args, environ := appSettings(t.TempDir(), o.Settings)
 	return wire.Spec{In: in, Out: named(o.Settings), Processes: []wire.Process{
 		p.process(app, binary, args, environ),
 		p.process(proxy, testkit.Install(t, program), nil, proxyEnvironment(o)),
@@ -147,11 +150,14 @@ func (p *Pod) process(name, path string, args, environ []string) wire.Process {
 // machine matches addresses of this machine.
 var machine = regexp.MustCompile(`\b127\.0\.0\.1:\d+`)
 
-// named returns the addresses that the settings name.
+// named returns the addresses that the settings name and that somebody listens on. Others are refused in the pod, too.
 func named(settings []string) []string {
 	found := machine.FindAllString(strings.Join(settings, "\n"), -1)
 	slices.Sort(found)
-	return slices.Compact(found)
+	return slices.DeleteFunc(slices.Compact(found), func(address string) bool {
+		conn, err := net.Dial("tcp", address)
+		return err != nil || conn.Close() != nil
+	})
 }
 
 // run starts the pod in namespaces of its own.
