@@ -94,7 +94,7 @@ swagger-ui: ## Fetch the pinned files of Swagger UI again (needs npm)
 	@handlers/openapi/swaggerui/vendor.sh
 
 .PHONY: bench
-bench: build ## Measure podinfo beside a bare net/http server and write docs/benchmarks.md
+bench: build ## Measure podinfo on every platform beside its libraries alone, and write docs/benchmarks.md
 	@go run ./test/bench
 
 .PHONY: conformance

@@ -11,49 +11,81 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// The cores that servers and load are pinned to, as taskset counts them.
+// The cores that servers and load run on, as Linux counts them.
 const (
-	serverCore = "0"
-	loadCore   = "1"
+	serverCore = 0
+	loadCore   = 1
 )
 
-// process is a server under measurement.
+// command is a program to start. It gets no variables but these.
+type command struct{ argv, env []string }
+
+// process is a server or a function under measurement.
 type process struct {
-	cmd  *exec.Cmd
-	addr string
+	cmd   *exec.Cmd
+	addr  string      // where a server listens
+	api   *runtimeAPI // what a Lambda function asks for events
+	first []byte      // what it answered to the first one
 }
 
-// start runs a server, pinned to core, whose arguments name addr, and returns once it answers GET path with 200.
-func start(ctx context.Context, core, addr, path string, argv ...string) (p *process, took time.Duration, err error) {
-	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", core}, argv...)...)
-	cmd.Stderr = nil
+// start runs a command on the servers' core and returns once it is ready, with the time from its exec until then.
+func (p *process) start(ctx context.Context, c command, ready func() error) (*process, time.Duration, error) {
+	p.cmd = exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, c.env...)
 	begin := time.Now()
-	if err := cmd.Start(); err != nil {
-		return nil, 0, err
+	err := startOn(serverCore, p.cmd)
+	if err == nil {
+		err = ready()
 	}
-	p = &process{cmd: cmd, addr: addr}
-	if err := p.await(ctx, path); err != nil {
+	if err != nil {
 		p.stop()
-		return nil, 0, fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+		return nil, 0, fmt.Errorf("%s: %w", c.argv[0], err)
 	}
 	return p, time.Since(begin), nil
 }
 
-// await asks until the server answers, without pause: the time is what is measured.
-func (p *process) await(ctx context.Context, path string) error {
+// startServer runs a server, which is told its port and one more, and returns once it answers GET /version with 200.
+func startServer(ctx context.Context, server func(port, metrics string) command) (*process, time.Duration, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, 0, err
+	}
+	metrics, err := freeAddr()
+	if err != nil {
+		return nil, 0, err
+	}
+	p := &process{addr: addr}
+	return p.start(ctx, server(portOf(addr), portOf(metrics)), func() error { return await(ctx, addr, "/version") })
+}
+
+// startFunction runs a Lambda function and returns once it has answered its first event.
+func startFunction(ctx context.Context, c command, event []byte) (*process, time.Duration, error) {
+	api, err := newRuntimeAPI()
+	if err != nil {
+		return nil, 0, err
+	}
+	c.env = append(c.env, "AWS_LAMBDA_RUNTIME_API="+api.addr)
+	p := &process{api: api}
+	return p.start(ctx, c, func() error {
+		p.first, err = api.invoke(ctx, event)
+		return err
+	})
+}
+
+// await asks until a server answers, without pause: the time is what is measured.
+func await(ctx context.Context, addr, path string) error {
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
-		conn, err := net.Dial("tcp", p.addr)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && ctx.Err() == nil; {
+		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			continue
 		}
-		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(patience))
 		_, _ = conn.Write(request)
 		answer, _ := io.ReadAll(io.LimitReader(conn, 12))
 		_ = conn.Close()
@@ -61,12 +93,18 @@ func (p *process) await(ctx context.Context, path string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no answer from %s", p.addr)
+	return fmt.Errorf("no answer from %s", addr)
 }
 
+// stop ends the process at once, and what was there for it alone.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGKILL)
-	_ = p.cmd.Wait()
+	if p.cmd.Process != nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+	if p.api != nil {
+		p.api.close()
+	}
 }
 
 // cpu is the user and system time that the process has used, in nanoseconds where /proc counts in hundredths of a
@@ -142,4 +180,9 @@ func freeAddr() (string, error) {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
 }
