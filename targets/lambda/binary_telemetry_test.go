@@ -122,7 +122,7 @@ func TestBinaryTraceparentWins(t *testing.T) {
 		spans := collector.Spans()
 		got := hex.EncodeToString(spans[len(spans)-1].GetTraceId())
 		if want == "" {
-			want = parseTracingHeader(a.Trace).traceID()
+			want = parseTracingHeader(a.Trace).traceID
 		}
 		if got != want {
 			t.Errorf("OTEL_PROPAGATORS=%s: the trace is %s, want %s", propagators, got, want)
@@ -233,7 +233,7 @@ func TestBinaryLogs(t *testing.T) {
 	invoked := make(map[string]string) // trace by request
 	for _, path := range []string{"/version", "/cache/key", "/store/0000000000000000000000000000000000000000", "/echo"} {
 		a := invoke(t, f, event(path))
-		invoked[a.RequestID] = parseTracingHeader(a.Trace).traceID()
+		invoked[a.RequestID] = parseTracingHeader(a.Trace).traceID
 	}
 	count := 0
 	for _, line := range logged(t, f) {

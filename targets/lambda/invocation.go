@@ -59,7 +59,7 @@ func (i *invocation) traceID(ctx context.Context) string {
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		return span.TraceID().String()
 	}
-	return i.xray.traceID()
+	return i.xray.traceID
 }
 
 // tracingHeader is where the invocation stands in X-Ray's trace: Root=1-5759e988-bd862e3fe1be46a994272793;
@@ -67,7 +67,8 @@ func (i *invocation) traceID(ctx context.Context) string {
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
 type tracingHeader struct {
 	text    string
-	root    string
+	root    string // "" if there is none of X-Ray's form
+	traceID string // the root in W3C's notation, which has the same digits
 	sampled bool
 }
 
@@ -76,7 +77,7 @@ func parseTracingHeader(text string) tracingHeader {
 	for part := range strings.SplitSeq(text, ";") {
 		switch name, value, _ := strings.Cut(strings.TrimSpace(part), "="); name {
 		case "Root":
-			h.root = value
+			h.root, h.traceID = parseRoot(value)
 		case "Sampled":
 			h.sampled = value == "1"
 		}
@@ -84,12 +85,13 @@ func parseTracingHeader(text string) tracingHeader {
 	return h
 }
 
-// traceID returns the root in W3C's notation, which has the same digits, or nothing when it is not of X-Ray's form.
-func (h tracingHeader) traceID() string {
-	const digits = 32
-	id, is := strings.CutPrefix(h.root, "1-")
-	if id = strings.ReplaceAll(id, "-", ""); !is || len(id) != digits {
-		return ""
+// parseRoot returns the root itself and its digits. Callers of the function can send what they like as a root.
+func parseRoot(text string) (root, traceID string) {
+	version, rest, _ := strings.Cut(text, "-")
+	seconds, random, _ := strings.Cut(rest, "-")
+	digits := seconds + random
+	if _, err := trace.TraceIDFromHex(digits); err != nil || version != "1" || len(seconds) != 8 {
+		return "", ""
 	}
-	return id
+	return text, digits
 }

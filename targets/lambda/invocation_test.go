@@ -64,8 +64,22 @@ func TestTracingHeader(t *testing.T) {
 		"Root=2-5bef4de7-ad49b0e87f6ef6c87fc2e700": {"", false},
 		"": {"", false}, ";;=;": {"", false}, "Root": {"", false},
 	} {
-		if h := parseTracingHeader(text); h.traceID() != want.traceID || h.sampled != want.sampled {
-			t.Errorf("%q is read as trace %q, sampled %t; want %v", text, h.traceID(), h.sampled, want)
+		if h := parseTracingHeader(text); h.traceID != want.traceID || h.sampled != want.sampled {
+			t.Errorf("%q is read as trace %q, sampled %t; want %v", text, h.traceID, h.sampled, want)
 		}
 	}
+}
+
+func FuzzTracingHeader(f *testing.F) {
+	f.Add(xrayHeader)
+	f.Add("Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e70\u00e9;Sampled=1")
+	f.Fuzz(func(t *testing.T, text string) {
+		h := parseTracingHeader(text)
+		if (h.root == "") != (h.traceID == "") {
+			t.Errorf("%q: the root is %q, the trace %q", text, h.root, h.traceID)
+		}
+		if _, err := trace.TraceIDFromHex(h.traceID); h.traceID != "" && err != nil {
+			t.Errorf("%q: %q is no trace id: %v", text, h.traceID, err)
+		}
+	})
 }

@@ -80,8 +80,13 @@ type libraryLog struct{ log *logrus.Logger }
 // Write logs a line. That of an invocation which failed, in the form in which it is reported to Lambda, is left out: it
 // does not say which one it is, as ours does.
 func (l libraryLog) Write(line []byte) (int, error) {
-	if !bytes.HasPrefix(line, []byte(`{"errorMessage":`)) {
-		l.log.WithField("logger", "aws-lambda-go").Warn(string(bytes.TrimSpace(line)))
+	if bytes.HasPrefix(line, []byte(`{"errorMessage":`)) {
+		return len(line), nil
 	}
+	level := logrus.ErrorLevel // what it says before it ends the process
+	if bytes.HasPrefix(line, []byte("WARNING")) {
+		level = logrus.WarnLevel
+	}
+	l.log.WithField("logger", "aws-lambda-go").Log(level, string(bytes.TrimSpace(line)))
 	return len(line), nil
 }

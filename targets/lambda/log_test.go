@@ -109,9 +109,14 @@ func TestLibraryLog(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("a failure is logged twice: %s", out)
 	}
-	_, _ = library.Write([]byte("WARNING! Failed to register internal extension!\n"))
-	if got := members(t, out); got["message"] != "WARNING! Failed to register internal extension!" {
-		t.Errorf("got %s", out)
+	for message, level := range map[string]string{
+		"WARNING! Failed to register internal extension!": "warn", "failed to get the next invoke": "error",
+	} {
+		out.Reset()
+		_, _ = library.Write([]byte(message + "\n"))
+		if got := members(t, out); got["message"] != message || got["level"] != level {
+			t.Errorf("want the level %s, got %s", level, out)
+		}
 	}
 }
 

@@ -46,8 +46,16 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		Begin: traces.begin, End: traces.flush, Log: a.Log,
 	})
 	f := newFunction(a, events, getenv)
-	lambda.StartWithOptions(f.invoke, lambda.WithEnableSIGTERM(f.terminate))
+	lambda.StartWithOptions(entry(cfg, f), lambda.WithEnableSIGTERM(f.terminate))
 	return 0
+}
+
+// entry is what Lambda's library calls: the cheaper way in, unless answers stream.
+func entry(cfg *config.Config, f *function) any {
+	if cfg.LambdaInvokeMode == config.LambdaResponseStream {
+		return f.invoke
+	}
+	return adapter.Buffered(f.invoke)
 }
 
 // exporters sends telemetry over OTLP by HTTP, as the standard OTEL_* variables say. gRPC would be half the program.
