@@ -16,7 +16,8 @@ import (
 const patience = 10 * time.Second
 
 // runtimeAPI is what a Lambda function sees of Lambda: it takes an event from here, answers it and asks for the next.
-// It does what https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html says as fast as it can, and checks nothing.
+// It does what the documents say, as fast as it can, and checks nothing; see
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 type runtimeAPI struct {
 	addr     string
 	events   chan []byte
