@@ -186,7 +186,7 @@ func startLoad(t *testing.T, p *queueproxy.Pod, conn *grpc.ClientConn) *load {
 				return err
 			}
 			defer func() { _ = answer.Body.Close() }()
-			if answer.StatusCode != 202 {
+			if answer.StatusCode != http.StatusAccepted {
 				return errors.New(answer.Status)
 			}
 			_, err = io.Copy(io.Discard, answer.Body)

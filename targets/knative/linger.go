@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
@@ -83,22 +85,26 @@ func (q *queueProxy) closes(ctx context.Context) bool {
 	defer cancel()
 	tick := time.NewTicker(look)
 	defer tick.Stop()
-	for q.accepts(ctx) {
+	for !q.refuses(ctx) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return false
 		}
 	}
-	return ctx.Err() == nil
+	return true
 }
 
-func (q *queueProxy) accepts(ctx context.Context) bool {
+// refuses tells whether nobody listens any more. A wait that ends in the middle is no answer.
+func (q *queueProxy) refuses(ctx context.Context) bool {
 	for _, address := range q.front {
-		if conn, err := new(net.Dialer).DialContext(ctx, "tcp", address); err == nil {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
 			_ = conn.Close()
-			return true
+		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			return false
 		}
 	}
-	return false
+	return true
 }

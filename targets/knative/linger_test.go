@@ -88,6 +88,10 @@ func TestOnlyAQueueProxyThatLeavesIsWaitedFor(t *testing.T) {
 		"nobody":                 func(s *standIn) { s.admin.Close() },
 		"somebody else":          func(s *standIn) { s.answer <- http.StatusNotFound },
 		"one that does not stop": func(s *standIn) { s.answer <- http.StatusOK }, // Its port stays open.
+		"one that cannot be asked": func(s *standIn) {
+			s.answer <- http.StatusOK
+			s.replaces.front = []string{"127.0.0.1:port"}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,7 @@
-// Command podinfo-knative serves the podinfo API as a revision of Knative Serving, or of Cloud Run, which keeps the same
-// container contract (https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md): everything on the
-// one port that the platform names in PORT, be it HTTP/1.1, HTTP/2 without TLS, websockets or gRPC, and metrics on a
-// second one, for those who can reach the pod itself.
+// Command podinfo-knative serves the podinfo API as a revision of Knative Serving, or of Cloud Run, which keeps the
+// same container contract (https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md): everything on
+// the one port that the platform names in PORT, be it HTTP/1.1, HTTP/2 without TLS, websockets or gRPC, and metrics on
+// a second one, for those who can reach the pod itself.
 package main
 
 import (
@@ -58,8 +58,9 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 }
 
 // target is what the platform changes about the settings. It ends TLS itself and has one port to offer, which answers
-// HTTP/2 whether the revision calls it http1 or h2c. The metrics keep clear of queue-proxy's ports: 8012, 8013, 8022,
-// 8112, 9090 and 9091. A revision's pod may take as long to end as its requests may take, 300 s unless it says otherwise.
+// HTTP/2 whether the revision calls it http1 or h2c. The metrics keep clear of queue-proxy's ports: 8008, 8012, 8013,
+// 8022, 8112, 9090 and 9091. A revision's pod may take as long to end as its requests may take, 300 s unless it says
+// otherwise.
 func target() config.Target {
 	return config.Target{
 		Name:        "podinfo-knative",

@@ -6,12 +6,16 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/podinfo-targets/podinfo/shared/config"
 	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 const patience = targettest.Patience
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // exec runs the program to its end.
 func exec(t *testing.T, args, environ []string) (code int, stderr string) {

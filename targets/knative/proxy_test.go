@@ -123,7 +123,7 @@ func speaksHTTP1(t *testing.T, p *queueproxy.Pod) {
 func speaksHTTP2(t *testing.T, p *queueproxy.Pod) {
 	t.Helper()
 	answer, body := ask(t, http2Client(t), "PUT", p.URL+"/cache/over-http2", "hello")
-	if answer.StatusCode != 202 || answer.ProtoMajor != 2 {
+	if answer.StatusCode != http.StatusAccepted || answer.ProtoMajor != 2 {
 		t.Errorf("%s over %s: %s; want 202 over HTTP/2", answer.Status, answer.Proto, body)
 	}
 	testkit.Eventually(t, patience, "the log to tell of the request", func() bool {
@@ -294,7 +294,8 @@ func TestConcurrencyIsLimited(t *testing.T) {
 
 // post sends a body as long as there is more of it, and returns the status of the answer.
 func post(t *testing.T, url string, body io.Reader) int {
-	answer, err := http.Post(url, "", body)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Post(url, "", body)
 	if err != nil {
 		t.Errorf("POST %s: %v", url, err)
 		return 0

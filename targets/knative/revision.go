@@ -11,7 +11,7 @@ import (
 
 // revision is what the platform calls this instance
 // (https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md#process, and for Cloud Run
-// https://cloud.google.com/run/docs/container-contract#services-env-vars). A name that the platform does not give is "".
+// https://cloud.google.com/run/docs/container-contract#services-env-vars). What the platform does not name is "".
 type revision struct{ service, name, configuration string }
 
 func newRevision(environ []string) revision {

@@ -25,7 +25,10 @@ func TestRevision(t *testing.T) {
 		{
 			name:    "all",
 			environ: []string{"K_SERVICE=shop", "K_REVISION=shop-00003", "K_CONFIGURATION=shop", "K_SERVICE=second"},
-			fields:  []info.Field{{"k_service", "shop"}, {"k_revision", "shop-00003"}, {"k_configuration", "shop"}},
+			fields: []info.Field{
+				{Name: "k_service", Value: "shop"}, {Name: "k_revision", Value: "shop-00003"},
+				{Name: "k_configuration", Value: "shop"},
+			},
 			attributes: []attribute.KeyValue{
 				attribute.String("kn.service.name", "shop"), attribute.String("kn.revision.name", "shop-00003"),
 				attribute.String("kn.configuration.name", "shop"),
@@ -34,7 +37,7 @@ func TestRevision(t *testing.T) {
 		},
 		{
 			name: "a revision alone", environ: []string{"K_REVISION=r"},
-			fields: []info.Field{{"k_revision", "r"}},
+			fields: []info.Field{{Name: "k_revision", Value: "r"}},
 			attributes: []attribute.KeyValue{
 				attribute.String("kn.revision.name", "r"), attribute.String("faas.version", "r"),
 			},

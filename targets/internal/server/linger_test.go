@@ -132,7 +132,7 @@ func TestLingeringIsBounded(t *testing.T) {
 // TestIdleTimeout has two servers, of which the one with a longer idle time keeps a connection when the other does not.
 func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
-	idle := func(change func(*server.Options)) (*rig, *targettest.Client) {
+	idle := func(change func(*server.Options)) *targettest.Client {
 		r := build(t, "--http-server-timeout=200ms")
 		change(&r.options)
 		r.open(t)
@@ -141,10 +141,10 @@ func TestIdleTimeout(t *testing.T) {
 		if _, err := c.Do("GET", "/version", ""); err != nil {
 			t.Fatal(err)
 		}
-		return r, c
+		return c
 	}
-	_, kept := idle(func(o *server.Options) { o.IdleTimeout = time.Minute })
-	_, closed := idle(func(*server.Options) {})
+	kept := idle(func(o *server.Options) { o.IdleTimeout = time.Minute })
+	closed := idle(func(*server.Options) {})
 	if rest, err := closed.Ended(); err != nil || rest != "" {
 		t.Errorf("the idle connection ended with %q, %v; want its end", rest, err)
 	}

@@ -129,7 +129,7 @@ func TestOnePortGoesByTheContentType(t *testing.T) {
 			transport.Protocols.SetUnencryptedHTTP2(test.http2)
 			transport.Protocols.SetHTTP1(!test.http2)
 			defer transport.CloseIdleConnections()
-			q, err := http.NewRequestWithContext(t.Context(), "POST", r.url()+"/no.such.Service/Call", http.NoBody)
+			q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url()+"/no.such.Service/Call", http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}

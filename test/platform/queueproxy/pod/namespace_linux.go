@@ -8,8 +8,8 @@ import (
 )
 
 // namespace is a network of its own. Linux keeps networks apart by thread
-// (https://man7.org/linux/man-pages/man7/network_namespaces.7.html), so whoever wants to open a socket in it, or to start
-// a process in it, must do so on its one thread. The sockets can then be used from everywhere.
+// (https://man7.org/linux/man-pages/man7/network_namespaces.7.html), so whoever wants to open a socket in it, or to
+// start a process in it, must do so on its one thread. The sockets can then be used from everywhere.
 type namespace struct{ work chan func() }
 
 // newNamespace makes a network with a loopback interface that is up.
