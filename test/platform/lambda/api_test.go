@@ -31,7 +31,8 @@ func TestAPIErrors(t *testing.T) {
 		status             int
 		errorType          string
 	}{
-		{"next while busy is for those who responded", "GET", runtime + "invocation/unknown", nil, 404, ""},
+		{"no such route", "GET", runtime + "invocation/unknown", nil, 404, ""},
+		{"next before the response is out", "GET", runtime + "invocation/next", nil, 403, "InvalidStateTransition"},
 		{"response to nothing", "POST", runtime + "invocation/nothing/response", nil, 400, "InvalidRequestID"},
 		{"error of nothing", "POST", runtime + "invocation/nothing/error", nil, 400, "InvalidRequestID"},
 		{"response in no mode", "POST", runtime + "invocation/nothing/response",

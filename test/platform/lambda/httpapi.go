@@ -3,6 +3,7 @@ package lambda
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -150,8 +151,11 @@ func v2Answer(payload []byte, contentType string) (answer, error) {
 		return compose(http.StatusOK, string(bytes.TrimSpace(payload)), false, header, "")
 	}
 	var out v2Response
-	if err := json.Unmarshal(payload, &out); err != nil || out.StatusCode == nil {
+	if err := json.Unmarshal(payload, &out); err != nil {
 		return answer{}, fmt.Errorf("the response is not of payload format 2.0: %w", err)
+	}
+	if out.StatusCode == nil {
+		return answer{}, errors.New("the response's statusCode is null")
 	}
 	return compose(*out.StatusCode, out.Body, out.IsBase64Encoded, v2Header(out.Headers, out.Cookies), contentType)
 }

@@ -181,6 +181,7 @@ type invocation struct {
 
 	mu      sync.Mutex
 	taken   bool // the runtime has begun to respond
+	sent    bool // it is done with that
 	reply   reply
 	trailer http.Header
 }
@@ -208,11 +209,18 @@ func (i *invocation) take() bool {
 	return first
 }
 
-// responded tells whether the runtime has begun to respond.
+// done notes that the runtime has responded.
+func (i *invocation) done() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.sent = true
+}
+
+// responded tells whether the runtime has responded.
 func (i *invocation) responded() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.taken
+	return i.sent
 }
 
 // answer gives the caller its reply, unless it has one.

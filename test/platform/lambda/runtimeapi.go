@@ -94,7 +94,9 @@ func (s *sandbox) response(w http.ResponseWriter, r *http.Request) {
 	if inv.streaming {
 		respond = inv.pass
 	}
-	switch err := respond(r); {
+	err := respond(r)
+	inv.done()
+	switch {
 	case errors.Is(err, errTooLarge):
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", payloadLimit))
@@ -191,6 +193,7 @@ func (s *sandbox) failure(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inv.fail(readFault(r))
+	inv.done()
 	accept(w)
 }
 
