@@ -80,7 +80,6 @@ func redisOptions(u *url.URL) (*redis.Options, error) {
 	o.Protocol = 2
 	o.DisableIdentity = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	o.PipelinePoolSize = -1
 	o.Dialer = dialer{tls: o.TLSConfig}.dial
 	o.DialerRetries = 1
 	return o, nil
