@@ -15,6 +15,10 @@ func target(getenv func(string) string) config.Target {
 			// https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html.
 			"data-path":      "/tmp",
 			"store-max-size": "268435456",
+			// API Gateway waits 29 seconds for a function, so that /chunked, which chooses a time below this one when it
+			// is given none, must not choose more:
+			// https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html.
+			"http-server-timeout": "20s",
 		},
 		// The function listens nowhere, and Lambda itself sees to it that it stops idle.
 		Withheld: []string{

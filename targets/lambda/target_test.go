@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/config"
 )
@@ -21,6 +22,9 @@ func TestDefaults(t *testing.T) {
 	cfg := load(t)
 	if cfg.DataPath != "/tmp" || cfg.StoreMaxSize > 512<<20 {
 		t.Errorf("the store may put %d bytes into %s; Lambda has 512 MB in /tmp only", cfg.StoreMaxSize, cfg.DataPath)
+	}
+	if cfg.HTTPServerTimeout <= 10*time.Second || cfg.HTTPServerTimeout > 28*time.Second {
+		t.Errorf("an answer may take %s; API Gateway waits for 29s, and /chunked takes 10s at least", cfg.HTTPServerTimeout)
 	}
 	if cfg.LambdaInvokeMode != config.LambdaBuffered || cfg.LambdaBasePath != "" {
 		t.Errorf("the invoke mode is %q and the base path %q", cfg.LambdaInvokeMode, cfg.LambdaBasePath)

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -282,6 +283,77 @@ func TestCasesRunWhereTheyCan(t *testing.T) {
 		if reasons[name] != want {
 			t.Errorf("%s: skipped with %q, want %q", name, reasons[name], want)
 		}
+	}
+}
+
+// TestWhatATargetSaysDecidesWhatRuns shows the three things that a target can say about a capability.
+func TestWhatATargetSaysDecidesWhatRuns(t *testing.T) {
+	t.Parallel()
+	pass := step(func(*session) error { return nil })
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	groups := []Group{{Name: "all", Cases: []Case{
+		it("streams", pass).needs(Streaming), it("talks", pass).needs(WebSocket), it("refuses to", pass).withheld(WebSocket),
+		it("turns", pass).needs(Switches),
+	}}}
+	able := Target{Name: "able", BaseURL: server.URL, Limits: map[Capability]string{Switches: "one of many"}}
+	unable := Target{
+		Name: "unable", BaseURL: server.URL, Lacks: map[Capability]string{Streaming: "it buffers"},
+		Withholds: map[Capability]string{WebSocket: "it hangs up"},
+	}
+	reports := RunAll(t, []Target{able, unable}, groups, Observe)
+	for i, want := range [][]string{
+		{"passed: it streams", "passed: it talks", "passed: it turns, switches: one of many"},
+		{
+			"passed: it refuses to", "passed: it turns",
+			"without streaming: it buffers: it streams", "without websockets: it hangs up, aside: it talks",
+		},
+	} {
+		var got []string
+		for _, r := range append(reports[i].With(Passed), reports[i].With(Skipped)...) {
+			got = append(got, outlined(r))
+		}
+		if !slices.Equal(got, want) || !reports[i].Whole {
+			t.Errorf("%s, whole %t: %q, want %q", reports[i].Target, reports[i].Whole, got, want)
+		}
+	}
+}
+
+// outlined writes a result in a line.
+func outlined(r Result) string {
+	text := "passed"
+	if r.Outcome == Skipped {
+		text = "without " + r.Why
+	}
+	if r.Outcome == Skipped && r.Aside {
+		text += ", aside"
+	}
+	return strings.Join(append([]string{text + ": it " + r.Case}, r.Limits...), ", ")
+}
+
+// TestUnsupportedSettingsAreAReason shows what becomes of a group whose settings the target does not know.
+func TestUnsupportedSettingsAreAReason(t *testing.T) {
+	t.Parallel()
+	target := Target{Name: "fake", Start: func(testing.TB, []string) (Target, error) {
+		return Target{}, fmt.Errorf("--prefix: there is none: %w", errors.ErrUnsupported)
+	}}
+	pass := step(func(*session) error { return nil })
+	groups := []Group{{Name: "own", Settings: []string{"--prefix=/p"}, Cases: []Case{it("moves", pass)}}}
+	skipped := observe(t, target, groups).With(Skipped)
+	if len(skipped) != 1 || skipped[0].Why != "--prefix: there is none: unsupported operation" {
+		t.Errorf("skipped: %+v", skipped)
+	}
+}
+
+// TestRequestsAreTold shows which requests of a case its result names.
+func TestRequestsAreTold(t *testing.T) {
+	t.Parallel()
+	plan := Plan([]Group{{Name: "g", Cases: []Case{it("asks",
+		get("/a?b=c"), put("/cache/${id}", ""), lines("BREW ${base}/echo HTTP/1.1", ""), talking(), calling("e.E/Echo", `{}`),
+		step(func(*session) error { return nil }))}}})
+	want := []string{"GET /a?b=c", "PUT /cache/${id}", "BREW /echo", "GET /ws/echo", "CALL e.E/Echo"}
+	if got := plan[0].Requests; !slices.Equal(got, want) {
+		t.Errorf("the requests are %q, want %q", got, want)
 	}
 }
 
