@@ -29,24 +29,24 @@ type guard struct {
 // thrown away. The error stays here, see report.
 func (g *guard) export(ctx context.Context, send func(context.Context) error) {
 	if err := g.stopped.Err(); err != nil {
-		g.report(err)
+		g.report(ctx, err)
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.stopped, cancel)()
-	g.report(send(ctx))
+	g.report(ctx, send(ctx))
 }
 
 // report keeps the error for lost and logs when exports begin to fail and when they work again. It says nothing in
 // between: a dead collector must not flood the log, which may itself be on its way to that collector.
-func (g *guard) report(err error) {
-	failed := g.record(err)
+func (g *guard) report(ctx context.Context, err error) {
+	failed, log := g.record(err), g.log.WithContext(ctx).WithField("signal", g.signal)
 	switch {
 	case err != nil && failed == 1:
-		g.log.WithError(err).WithField("signal", g.signal).Warn("telemetry export failed")
+		log.WithError(err).Warn("telemetry export failed")
 	case err == nil && failed > 0:
-		g.log.WithFields(logrus.Fields{"signal": g.signal, "failures": failed}).Info("telemetry export works again")
+		log.WithField("failures", failed).Info("telemetry export works again")
 	}
 }
 

@@ -374,23 +374,42 @@ func TestTroubleIsLoggedWhenItBeginsAndEnds(t *testing.T) {
 	t.Cleanup(collector.Close)
 	var out safeBuffer
 	exporters := telemetry.Exporters{Traces: overHTTP(collector.URL).Traces}
-	p := start(t, telemetry.Options{Exporters: exporters, Log: newLog(&out)})
+	log := newLog(&out)
+	log.AddHook(flushHook{})
+	p := start(t, telemetry.Options{Exporters: exporters, Log: log})
 	handler := p.Handler("/", answer(http.StatusOK))
 	for i, fails := range []bool{false, true, true, true, false, false} {
 		broken.Store(fails)
 		get(t, handler, "/", nil)
-		err := p.ForceFlush(bounded(t))
+		err := p.ForceFlush(context.WithValue(bounded(t), flushKey{}, i))
 		if failed := err != nil; failed != fails {
 			t.Errorf("flush %d returns %v, want an error: %t", i, err, fails)
 		}
 	}
 	text := out.String()
+	if !strings.Contains(text, `"flush":1`) || !strings.Contains(text, `"flush":4`) {
+		t.Errorf("the lines are not logged with the contexts of the flushes 1 and 4:\n%s", text)
+	}
 	if n := strings.Count(text, `"telemetry export failed"`); n != 1 {
 		t.Errorf("the begin of the trouble is logged %d times, want once:\n%s", n, text)
 	}
 	if n := strings.Count(text, `"telemetry export works again"`); n != 1 || !strings.Contains(text, `"failures":3`) {
 		t.Errorf("the end of the trouble, after 3 failures, is logged %d times, want once:\n%s", n, text)
 	}
+}
+
+type flushKey struct{}
+
+// flushHook adds to a line the number of the flush that its context is of.
+type flushHook struct{}
+
+func (flushHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+func (flushHook) Fire(e *logrus.Entry) error {
+	if e.Context != nil {
+		e.Data["flush"] = e.Context.Value(flushKey{})
+	}
+	return nil
 }
 
 func TestStartReportsAnExporterThatCannotBeMade(t *testing.T) {
