@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,18 +88,28 @@ func event(path string, headers ...string) string {
 		"isBase64Encoded":false}`, path, members, path)
 }
 
-// logged returns the lines of the function's log as they are so far, each of which has to be JSON.
+// logged returns the lines of the function's log as they are so far, each of which has to be JSON. They come through a
+// pipe, and so perhaps after the answer: wait for them.
 func logged(t *testing.T, f *standin.Function) []map[string]any {
 	t.Helper()
 	var lines []map[string]any
 	for text := range strings.Lines(f.Stderr()) {
 		var line map[string]any
+		if !strings.HasSuffix(text, "\n") {
+			break // the rest of it is on its way
+		}
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("this line of the log is no JSON: %s", text)
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// waitLogged waits for a line of the function's log.
+func waitLogged(t *testing.T, f *standin.Function, what string, is func(line map[string]any) bool) {
+	t.Helper()
+	testkit.Eventually(t, patience, what+" in the log", func() bool { return slices.ContainsFunc(logged(t, f), is) })
 }
 
 func TestBinaryInitFailure(t *testing.T) {
@@ -109,12 +120,12 @@ func TestBinaryInitFailure(t *testing.T) {
 	if a.FunctionError == "" || !strings.Contains(a.ErrorMessage, want) {
 		t.Errorf("who invokes the function is told %q %q", a.FunctionError, a.ErrorMessage)
 	}
+	if code, err := f.Exit(t.Context()); err != nil || code == 0 {
+		t.Errorf("exit code %d, %v", code, err)
+	}
 	lines := strings.Count(f.Stderr(), "\n")
 	if lines != f.ColdStarts() || strings.Count(f.Stderr(), want) != lines {
 		t.Errorf("not one clear line for each of %d attempts to start:\n%s", f.ColdStarts(), f.Stderr())
-	}
-	if code, err := f.Exit(t.Context()); err != nil || code == 0 {
-		t.Errorf("exit code %d, %v", code, err)
 	}
 }
 
@@ -125,23 +136,23 @@ func TestBinaryEvents(t *testing.T) {
 	if a.FunctionError != "" || string(a.Body) != `{"status":"warm"}` {
 		t.Errorf("the warmer is answered %q %s", a.FunctionError, a.Body)
 	}
-	if f.Stdout() != "" {
-		t.Errorf("the warmer reached the handlers, which counted it: %s", f.Stdout())
-	}
 	a = invoke(t, f, `{"Records":[{"eventSource":"aws:sqs","body":"a secret"}]}`)
 	if a.ErrorType != "UnknownEventError" || !strings.Contains(a.ErrorMessage, "expected") ||
 		!strings.Contains(a.ErrorMessage, "Records") {
 		t.Errorf("the unknown event is answered %s: %s", a.ErrorType, a.ErrorMessage)
 	}
-	lines := logged(t, f)
-	if last := lines[len(lines)-1]; last["requestId"] != a.RequestID || last["message"] != "invocation failed" {
-		t.Errorf("the last line of the log is %v", last)
-	}
+	waitLogged(t, f, "the invocation that failed", func(line map[string]any) bool {
+		return line["requestId"] == a.RequestID && line["message"] == "invocation failed"
+	})
 	if strings.Contains(f.Stderr(), "a secret") {
 		t.Error("the log shows values of the event")
 	}
 	if a = invoke(t, f, event("/version")); a.FunctionError != "" || f.ColdStarts() != 1 {
 		t.Errorf("the function did not go on: %s, %d starts", a.ErrorMessage, f.ColdStarts())
+	}
+	testkit.Eventually(t, patience, "the metrics of the request", func() bool { return f.Stdout() != "" })
+	if n := strings.Count(f.Stdout(), "_aws"); n != 1 {
+		t.Errorf("the other events reached the handlers, which counted them:\n%s", f.Stdout())
 	}
 }
 

@@ -61,6 +61,7 @@ func TestTracingHeader(t *testing.T) {
 		"Root=" + xrayTraceID:                      {w3cTraceID, false}, // tracing mode PassThrough
 		"Sampled=1; Root=" + xrayTraceID:           {w3cTraceID, true},
 		"Root=1-5bef4de7":                          {"", false},
+		"Root=1-" + w3cTraceID:                     {"", false},
 		"Root=2-5bef4de7-ad49b0e87f6ef6c87fc2e700": {"", false},
 		"": {"", false}, ";;=;": {"", false}, "Root": {"", false},
 	} {
