@@ -1,18 +1,22 @@
 package telemetry
 
 import (
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	noopmetric "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Transport returns base wrapped in a span per request, whose headers carry the trace on. The span shows the URL
-// without its query, which may hold secrets. Nil stands for http.DefaultTransport. On a nil Providers it returns base
-// itself.
+// Transport returns base wrapped in a span per request, whose headers carry the trace on. The span ends with the
+// answer's body. It has the attributes that
+// https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client asks for, but the URL without its query and
+// user, which may hold secrets. Nil stands for http.DefaultTransport. On a nil Providers it returns base itself.
 func (p *Providers) Transport(base http.RoundTripper) http.RoundTripper {
 	if p == nil {
 		return base
@@ -20,20 +24,7 @@ func (p *Providers) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	options := append(p.httpOptions(), otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
-		return spanMethod(r.Method)
-	}))
-	return transport{otelhttp.NewTransport(withoutQuery{base}, options...), base}
-}
-
-// httpOptions returns what handlers and transports have in common. otelhttp's own metrics are off: the Prometheus
-// families are the record of HTTP traffic, and they are pushed too.
-func (p *Providers) httpOptions() []otelhttp.Option {
-	return []otelhttp.Option{
-		otelhttp.WithTracerProvider(p.tracing),
-		otelhttp.WithMeterProvider(noopmetric.NewMeterProvider()),
-		otelhttp.WithPropagators(p.propagator),
-	}
+	return &tracedTransport{base: base, tracer: p.tracing.Tracer(scope), propagator: p.propagator}
 }
 
 // spanMethod returns the method as it may stand in a span's name: "HTTP" for one that is not known, so that clients
@@ -46,27 +37,65 @@ func spanMethod(method string) string {
 	return label
 }
 
-// withoutQuery writes over the URL in the span that otelhttp has begun.
-type withoutQuery struct{ base http.RoundTripper }
+type tracedTransport struct {
+	base       http.RoundTripper
+	tracer     trace.Tracer
+	propagator propagation.TextMapPropagator
+}
 
 // RoundTrip makes the request.
-func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {
-	if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
-		shown := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath}
-		span.SetAttributes(semconv.URLFull(shown.String()))
+func (t *tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, span := t.tracer.Start(r.Context(), spanMethod(r.Method), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(clientAttributes(r)...))
+	r = r.Clone(ctx) // A RoundTripper must not change the request that it was given.
+	t.propagator.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	answer, err := t.base.RoundTrip(r)
+	if err != nil {
+		span.SetAttributes(semconv.ErrorType(err))
+		span.SetStatus(codes.Error, err.Error())
+		span.End()
+		return nil, err
 	}
-	return t.base.RoundTrip(r)
+	span.SetAttributes(semconv.HTTPResponseStatusCode(answer.StatusCode))
+	if answer.StatusCode >= http.StatusBadRequest {
+		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(answer.StatusCode)))
+		span.SetStatus(codes.Error, "")
+	}
+	answer.Body = &tracedBody{answer.Body, span}
+	return answer, nil
 }
 
-// transport lets http.Client.CloseIdleConnections reach the connections beneath the tracing.
-type transport struct {
-	http.RoundTripper
-	base http.RoundTripper
-}
-
-// CloseIdleConnections closes the idle connections of the transport that was wrapped, if it has any.
-func (t transport) CloseIdleConnections() {
+// CloseIdleConnections lets http.Client.CloseIdleConnections reach the connections beneath, if there are any.
+func (t *tracedTransport) CloseIdleConnections() {
 	if closer, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
 	}
+}
+
+func clientAttributes(r *http.Request) []attribute.KeyValue {
+	shown := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath}
+	attributes := []attribute.KeyValue{
+		semconv.HTTPRequestMethodKey.String(conventionalMethod(r.Method)), semconv.URLFull(shown.String()),
+	}
+	return appendAddress(attributes, r.URL.Host, semconv.ServerAddress, semconv.ServerPort)
+}
+
+// tracedBody ends the span with the body.
+type tracedBody struct {
+	io.ReadCloser
+	span trace.Span
+}
+
+func (b *tracedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil { // io.EOF as a rule
+		b.span.End()
+	}
+	return n, err
+}
+
+// Close may follow the end of the body: only the first End of a span counts.
+func (b *tracedBody) Close() error {
+	b.span.End()
+	return b.ReadCloser.Close()
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -152,6 +154,51 @@ func TestTransportHidesSecretsOfURLs(t *testing.T) {
 		t.Errorf("the span holds the secret: %s", span)
 	}
 }
+
+// TestTransportTellsOfTheAnswer reads a refusal, and calls where nobody answers.
+func TestTransportTellsOfTheAnswer(t *testing.T) {
+	t.Parallel()
+	exporter := tracetest.NewInMemoryExporter()
+	p := start(t, telemetry.Options{Exporters: telemetry.Exporters{
+		Traces: func(context.Context) (sdktrace.SpanExporter, error) { return kept{exporter}, nil },
+	}})
+	server := httptest.NewServer(answer(http.StatusNotFound))
+	t.Cleanup(server.Close)
+	client := http.Client{Transport: p.Transport(nil)}
+	for _, url := range []string{server.URL, "http://" + refused(t)} {
+		req, err := http.NewRequestWithContext(t.Context(), "BREW", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := client.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	spans := exporter.GetSpans()
+	if len(spans) != 2 {
+		t.Fatalf("there are %d spans, want one a request", len(spans))
+	}
+	for i, want := range []string{"404", "*net.OpError"} {
+		var got attribute.Value
+		for _, a := range spans[i].Attributes {
+			if a.Key == "error.type" {
+				got = a.Value
+			}
+		}
+		if spans[i].Name != "HTTP" || spans[i].Status.Code != codes.Error || got.AsString() != want {
+			t.Errorf("span %d is %q with status %v and error.type %q, want HTTP, an error and %q", i, spans[i].Name,
+				spans[i].Status, got.AsString(), want)
+		}
+	}
+}
+
+// kept keeps the spans when it is shut down.
+type kept struct{ *tracetest.InMemoryExporter }
+
+func (kept) Shutdown(context.Context) error { return nil }
 
 func TestTransportClosesIdleConnections(t *testing.T) {
 	t.Parallel()

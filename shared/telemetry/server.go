@@ -62,12 +62,8 @@ func (t *tracedHandler) attributes(r *http.Request) []attribute.KeyValue {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	_, method := methodLabel(r.Method)
-	if method == otherMethod {
-		method = "_OTHER" // the convention's word for it
-	}
 	attributes := []attribute.KeyValue{
-		semconv.HTTPRequestMethodKey.String(method),
+		semconv.HTTPRequestMethodKey.String(conventionalMethod(r.Method)),
 		semconv.NetworkProtocolVersion(protocolVersion(r)),
 		semconv.URLPath(r.URL.Path),
 		semconv.URLScheme(scheme),
@@ -79,6 +75,15 @@ func (t *tracedHandler) attributes(r *http.Request) []attribute.KeyValue {
 	attributes = appendAddress(attributes, r.Host, semconv.ServerAddress, semconv.ServerPort)
 	attributes = appendAddress(attributes, r.RemoteAddr, semconv.NetworkPeerAddress, semconv.NetworkPeerPort)
 	return append(attributes, attributesOf(r.Context())...)
+}
+
+// conventionalMethod returns the method as the conventions want it, "_OTHER" for one that is not known.
+func conventionalMethod(method string) string {
+	_, label := methodLabel(method)
+	if label == otherMethod {
+		return "_OTHER"
+	}
+	return label
 }
 
 // protocolVersion is the version as the conventions write it: 1.1, but 2.
