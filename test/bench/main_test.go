@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -37,5 +39,20 @@ func TestUsage(t *testing.T) {
 		if code := run(t.Context(), []string{args}, &stderr); code != 2 || !strings.Contains(stderr.String(), want) {
 			t.Errorf("%s: exit code %d, %s", args, code, stderr.String())
 		}
+	}
+}
+
+func TestBuildTags(t *testing.T) {
+	t.Parallel()
+	binary := filepath.Join(t.TempDir(), "hello")
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags=red,green", "-o", binary, "./hello/http")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if tags, err := buildTags(binary); err != nil || tags != "red,green" {
+		t.Errorf("the tags are %q, with the error %v", tags, err)
+	}
+	if _, err := buildTags("main.go"); err == nil || !strings.Contains(err.Error(), "make build") {
+		t.Errorf("a source file is a binary, with the error %v", err)
 	}
 }

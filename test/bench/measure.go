@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -77,13 +78,20 @@ func (b *bencher) prepare(ctx context.Context) error {
 	return err
 }
 
-// build makes the yardsticks with the flags that podinfo's binaries are made with, and the adapter's benchmark.
+// build makes the yardsticks, each as the binary is made that is measured beside it, and the adapter's benchmark.
 func (b *bencher) build(ctx context.Context) error {
-	for _, args := range [][]string{
-		{"build", "-trimpath", "-buildvcs=false", "-tags=grpcnotrace,lambda.norpc", "-ldflags=-s -w", "-o", b.dir,
-			"./test/bench/bare", "./test/bench/hello/..."},
-		{"test", "-c", "-o", b.benchmark(), "./targets/lambda/adapter"},
+	builds := [][]string{{"test", "-c", "-o", b.benchmark(), "./targets/lambda/adapter"}}
+	for yardstick, ours := range map[string]string{
+		"bare": "podinfo", "hello/http": "podinfo", "hello/lambda": "bootstrap", "hello/function": "podinfo-function",
 	} {
+		tags, err := buildTags(b.ours(ours))
+		if err != nil {
+			return err
+		}
+		builds = append(builds, []string{"build", "-trimpath", "-buildvcs=false", "-tags=" + tags, "-ldflags=-s -w",
+			"-o", b.dir, "./test/bench/" + yardstick})
+	}
+	for _, args := range builds {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -91,6 +99,20 @@ func (b *bencher) build(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// buildTags tells the tags that a binary was built with.
+func buildTags(binary string) (string, error) {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w; build it with make build", binary, err)
+	}
+	for _, s := range info.Settings {
+		if s.Key == "-tags" {
+			return s.Value, nil
+		}
+	}
+	return "", nil
 }
 
 func (b *bencher) stopAll() {

@@ -29,9 +29,9 @@ answers with the same bytes. %d keep-alive connections load them in turns of %s 
 `
 
 const aboutStarts = `From exec to the first answer to GET /version through the platform's protocol, beside a hello-world
-on the same library (test/bench/hello), %d pairs. On Lambda the protocol is that of the Runtime API, the request an
-event of an HTTP API (payload format 2.0), and its answer arrives when the function has posted it. The CPU time is what
-the process has used until then.
+on the same library (test/bench/hello), built with the same flags; %d pairs. On Lambda the protocol is that of the
+Runtime API, the request an event of an HTTP API (payload format 2.0), and its answer arrives when the function has
+posted it. The CPU time is what the process has used until then.
 
 `
 
