@@ -163,12 +163,26 @@ func Start(t testing.TB, binary string, o Options) *Function {
 	}
 	f := &Function{binary: path, o: o, work: t.TempDir(), turn: make(chan struct{}, 1)}
 	f.turn <- struct{}{}
+	f.keepOutput(t)
 	f.front = httptest.NewServer(f.door())
 	t.Cleanup(func() { f.end(t) })
 	if _, err := f.sandbox(); err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// keepOutput opens the files that take what the processes write.
+func (f *Function) keepOutput(t testing.TB) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, to := range map[string]*output{"stdout": &f.stdout, "stderr": &f.stderr} {
+		var err error
+		if *to, err = newOutput(filepath.Join(dir, name)); err != nil {
+			t.Fatalf("keeping the function's output: %v", err)
+		}
+		t.Cleanup(func() { _ = to.file.Close() })
+	}
 }
 
 // end is the last thing that happens to a function.
@@ -204,7 +218,8 @@ func (f *Function) URL() string {
 // Shape returns the shape of the front door.
 func (f *Function) Shape() Shape { return f.o.Shape }
 
-// Stdout returns what the processes of the function have written to their standard output so far.
+// Stdout returns what the processes of the function have written to their standard output so far. When an answer is
+// there, so is everything that was written before it.
 func (f *Function) Stdout() string { return f.stdout.String() }
 
 // Stderr returns what the processes of the function have written to their standard error so far.

@@ -1,30 +1,27 @@
 package lambda
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
-	"time"
 )
 
-// outputLimit bounds what is kept of each output stream of a function, in bytes.
+// outputLimit bounds what is read of each output stream of a function, in bytes.
 const outputLimit = 16 << 20
 
 // process is a running bootstrap.
 type process struct {
 	cmd    *exec.Cmd
-	exited chan struct{} // closed once the process has ended and its output is complete
+	exited chan struct{} // closed once the process has ended
 }
 
-func startProcess(binary, dir string, env []string, stdout, stderr *output) (*process, error) {
+func startProcess(binary, dir string, env []string, stdout, stderr output) (*process, error) {
 	p := &process{cmd: exec.Command(binary), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = env
-	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
-	p.cmd.WaitDelay = time.Second // a grandchild that holds the pipes must not hold up the test
+	p.cmd.Stdout, p.cmd.Stderr = stdout.file, stderr.file
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the function %s: %w", binary, err)
 	}
@@ -60,23 +57,19 @@ func (p *process) fate() string {
 	return fmt.Sprintf("exit status %d", p.code())
 }
 
-// output keeps what processes write, for readers that look on while they write.
-type output struct {
-	mu   sync.Mutex
-	kept bytes.Buffer
+// output keeps what processes write, in a file, so that what was written before a response is there when the response
+// is. Through a pipe it could come later.
+type output struct{ file *os.File }
+
+func newOutput(path string) (output, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600) // a new process continues after the last
+	return output{file}, err
 }
 
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if room := outputLimit - o.kept.Len(); room > 0 {
-		o.kept.Write(b[:min(room, len(b))])
+func (o output) String() string {
+	text, err := io.ReadAll(io.NewSectionReader(o.file, 0, outputLimit))
+	if err != nil {
+		return "the output cannot be read: " + err.Error()
 	}
-	return len(b), nil
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.kept.String()
+	return string(text)
 }

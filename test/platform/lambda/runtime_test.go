@@ -97,6 +97,18 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// What a function wrote before its response is there when the response is.
+func TestOutputIsThereWithTheAnswer(t *testing.T) {
+	t.Parallel()
+	f := start(t, lambda.Options{})
+	for i := range 50 {
+		invoke(t, f, `{"do":"say"}`)
+		if got := strings.Count(f.Stdout(), "said"); got != i+1 {
+			t.Fatalf("%d lines are there after %d answers", got, i+1)
+		}
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	f := start(t, lambda.Options{Timeout: 3 * time.Second})

@@ -51,12 +51,12 @@ func startSandbox(f *Function) (*sandbox, error) {
 	s.serving.Go(func() { _ = s.server.Serve(listener) }) // returns when close closes the server
 	logStream := time.Now().UTC().Format("2006/01/02") + "/[" + functionVersion + "]" + randomHex(16)
 	env := f.o.environment(listener.Addr().String(), f.work, logStream)
-	if s.process, err = startProcess(f.binary, f.work, env, &f.stdout, &f.stderr); err != nil {
+	if s.process, err = startProcess(f.binary, f.work, env, f.stdout, f.stderr); err != nil {
 		return nil, errors.Join(err, s.server.Close())
 	}
 	for _, path := range f.o.Extensions {
 		x := newExtension(filepath.Base(path), nil)
-		if x.process, err = startProcess(path, f.work, forExtensions(env), &f.stdout, &f.stderr); err != nil {
+		if x.process, err = startProcess(path, f.work, forExtensions(env), f.stdout, f.stderr); err != nil {
 			s.process.signal(syscall.SIGKILL)
 			return nil, errors.Join(err, s.server.Close())
 		}

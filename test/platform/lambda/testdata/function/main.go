@@ -124,6 +124,9 @@ func handle(ctx context.Context, event json.RawMessage) (any, error) {
 	switch w.Do {
 	case "answer":
 		return w.Answer, nil
+	case "say":
+		fmt.Println("said")
+		return "said", nil
 	case "large":
 		return strings.Repeat("x", w.Size), nil
 	case "fail":
