@@ -52,9 +52,15 @@ func TestServeHTTP(t *testing.T) {
 	}
 	stream := watch(t, r.conn, "podinfo")
 	expect(t, stream, serving)
+	if got := r.Streams(); got != 1 {
+		t.Errorf("there are %d streams, want the one that watches", got)
+	}
 	r.Drain()
 	expect(t, stream, notServing)
 	r.stop(t)
+	if got := r.Streams(); got != 0 {
+		t.Errorf("after the stop there are %d streams", got)
+	}
 	_, err = stream.Recv()
 	wantStatus(t, err, codes.Unavailable, stopping)
 	_, err = versionpb.NewVersionServiceClient(r.conn).Version(within(t), &versionpb.VersionRequest{})
