@@ -34,12 +34,12 @@ type answered struct {
 	took   time.Duration
 }
 
-// ask sends a request through the front door. Headers are names and values in turn.
-func ask(t *testing.T, f *standin.Function, method, path string, headers ...string) answered {
+// get sends a request through the front door. Headers are names and values in turn.
+func get(t *testing.T, f *standin.Function, path string, headers ...string) answered {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, f.URL()+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL()+path, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +75,9 @@ func invoke(t *testing.T, f *standin.Function, event string) standin.Answer {
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html. Headers are
 // names in lower case and values in turn.
 func event(path string, headers ...string) string {
-	members := ""
+	var members strings.Builder
 	for i := 0; i < len(headers); i += 2 {
-		members += fmt.Sprintf(",%q:%q", headers[i], headers[i+1])
+		fmt.Fprintf(&members, ",%q:%q", headers[i], headers[i+1])
 	}
 	return fmt.Sprintf(`{"version":"2.0","routeKey":"$default","rawPath":%q,"rawQueryString":"",
 		"headers":{"host":"api-id.execute-api.us-east-1.amazonaws.com"%s},
@@ -85,7 +85,7 @@ func event(path string, headers ...string) string {
 		"domainName":"api-id.execute-api.us-east-1.amazonaws.com","stage":"$default","routeKey":"$default",
 		"http":{"method":"GET","path":%q,"protocol":"HTTP/1.1","sourceIp":"192.0.2.1","userAgent":"test"},
 		"requestId":"id","time":"12/Mar/2020:19:03:58 +0000","timeEpoch":1583348638390},
-		"isBase64Encoded":false}`, path, members, path)
+		"isBase64Encoded":false}`, path, &members, path)
 }
 
 // logged returns the lines of the function's log as they are so far, each of which has to be JSON. They come through a
@@ -162,9 +162,9 @@ func TestBinaryWithholds(t *testing.T) {
 	for path, reason := range map[string]string{
 		"/ws/echo": "websockets are not possible on AWS Lambda", "/version.VersionService/Version": "gRPC is not possible",
 	} {
-		a := ask(t, f, http.MethodGet, path, "Content-Type", "application/grpc")
+		a := get(t, f, path, "Content-Type", "application/grpc")
 		if strings.HasPrefix(path, "/ws") {
-			a = ask(t, f, http.MethodGet, path)
+			a = get(t, f, path)
 		}
 		if a.status != http.StatusNotImplemented || !strings.Contains(a.body, reason) {
 			t.Errorf("%s is answered %d %s", path, a.status, a.body)
@@ -176,7 +176,7 @@ func TestBinaryWithholds(t *testing.T) {
 func TestBinaryHidesCredentials(t *testing.T) {
 	t.Parallel()
 	f := deploy(t, standin.Options{})
-	a := ask(t, f, http.MethodGet, "/env")
+	a := get(t, f, "/env")
 	for _, secret := range []string{standin.AccessKeyID, standin.SecretAccessKey, standin.SessionToken} {
 		if strings.Contains(a.body, secret) || strings.Contains(f.Stderr()+f.Stdout(), secret) {
 			t.Errorf("%s is shown", secret)
@@ -194,7 +194,7 @@ func TestBinaryHidesCredentials(t *testing.T) {
 
 func TestBinaryTellsWhereItRuns(t *testing.T) {
 	t.Parallel()
-	a := ask(t, deploy(t, standin.Options{}), http.MethodGet, "/api/info")
+	a := get(t, deploy(t, standin.Options{}), "/api/info")
 	var info map[string]string
 	if err := json.Unmarshal([]byte(a.body), &info); err != nil {
 		t.Fatal(err)
@@ -208,12 +208,12 @@ func TestBinaryAnswersInTime(t *testing.T) {
 	t.Parallel()
 	const timeout = 4 * time.Second
 	f := deploy(t, standin.Options{Timeout: timeout})
-	_ = ask(t, f, http.MethodGet, "/version") // starts it
-	a := ask(t, f, http.MethodGet, "/delay/20")
+	_ = get(t, f, "/version") // starts it
+	a := get(t, f, "/delay/20")
 	if a.status != http.StatusGatewayTimeout || a.took >= timeout {
 		t.Errorf("after %s it answered %d %s", a.took, a.status, a.body)
 	}
-	if a = ask(t, f, http.MethodGet, "/version"); a.status != http.StatusOK || f.ColdStarts() != 1 {
+	if a = get(t, f, "/version"); a.status != http.StatusOK || f.ColdStarts() != 1 {
 		t.Errorf("the function did not go on: %d %s, %d starts", a.status, a.body, f.ColdStarts())
 	}
 }
@@ -233,7 +233,7 @@ func TestBinaryPanicEndsTheProcess(t *testing.T) {
 func TestBinaryReadOnly(t *testing.T) {
 	t.Parallel()
 	f := deploy(t, standin.Options{Env: []string{"PODINFO_READ_ONLY=true"}})
-	if a := ask(t, f, http.MethodGet, "/panic"); a.status != http.StatusForbidden || f.ColdStarts() != 1 {
+	if a := get(t, f, "/panic"); a.status != http.StatusForbidden || f.ColdStarts() != 1 {
 		t.Errorf("/panic is answered %d %s, %d starts", a.status, a.body, f.ColdStarts())
 	}
 }

@@ -27,14 +27,14 @@ func lookup(environ []string) func(string) string {
 // words of https://opentelemetry.io/docs/specs/semconv/resource/faas/ and .../resource/cloud/.
 func attributes(getenv func(string) string) []attribute.KeyValue {
 	list := []attribute.KeyValue{semconv.CloudProviderAWS, semconv.CloudPlatformAWSLambda}
-	for variable, make := range map[string]func(string) attribute.KeyValue{
+	for variable, attributeOf := range map[string]func(string) attribute.KeyValue{
 		"AWS_REGION":                  semconv.CloudRegion,
 		"AWS_LAMBDA_FUNCTION_NAME":    semconv.FaaSName,
 		"AWS_LAMBDA_FUNCTION_VERSION": semconv.FaaSVersion,
 		"AWS_LAMBDA_LOG_STREAM_NAME":  semconv.FaaSInstance,
 	} {
 		if value := getenv(variable); value != "" {
-			list = append(list, make(value))
+			list = append(list, attributeOf(value))
 		}
 	}
 	if group := getenv("AWS_LAMBDA_LOG_GROUP_NAME"); group != "" {

@@ -18,9 +18,10 @@ const (
 	flushTimeout = time.Second
 	// flushReserve is left of an invocation's time for the answer itself.
 	flushReserve = 200 * time.Millisecond
-	// flushPause is how long nothing is flushed after a flush that failed, so that a collector that is gone does not
-	// cost every request its flushTimeout. What is recorded meanwhile waits in a bounded queue.
+	// flushPause is how long nothing is flushed after flushTries in a row that failed, so that a collector that is gone
+	// does not cost every request its flushTimeout. What is recorded meanwhile waits in a bounded queue.
 	flushPause = 10 * time.Second
+	flushTries = 2
 )
 
 // tracing ties the telemetry of a request to its invocation. At the end it sends it, before the answer leaves: Lambda
@@ -28,8 +29,9 @@ const (
 type tracing struct {
 	providers *telemetry.Providers // nil is none
 
-	mu    sync.Mutex
-	pause time.Time // until when nothing is flushed
+	mu       sync.Mutex
+	failures int       // flushes in a row that failed
+	pause    time.Time // until when nothing is flushed
 }
 
 func newTracing(providers *telemetry.Providers) *tracing { return &tracing{providers: providers} }
@@ -77,9 +79,7 @@ func (t *tracing) flush(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
-	if err := t.providers.ForceFlush(ctx); err != nil { // The providers have logged it.
-		t.rest()
-	}
+	t.flushed(t.providers.ForceFlush(ctx)) // The providers have logged the error.
 }
 
 func (t *tracing) paused() bool {
@@ -88,8 +88,15 @@ func (t *tracing) paused() bool {
 	return time.Now().Before(t.pause)
 }
 
-func (t *tracing) rest() {
+// flushed takes note of how a flush went.
+func (t *tracing) flushed(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pause = time.Now().Add(flushPause)
+	if err == nil {
+		t.failures = 0
+		return
+	}
+	if t.failures++; t.failures >= flushTries {
+		t.pause = time.Now().Add(flushPause)
+	}
 }

@@ -101,9 +101,11 @@ func TestCollectorThatIsGoneCostsLittle(t *testing.T) {
 		c := new(collector)
 		c.gone.Store(true)
 		f, record := recording(t, c)
-		record()
-		if took := flushTime(t.Context(), f); took != flushTimeout {
-			t.Errorf("the first answer waited for %s", took)
+		for range flushTries {
+			record()
+			if took := flushTime(t.Context(), f); took != flushTimeout {
+				t.Errorf("one of the first answers waited for %s", took)
+			}
 		}
 		for range 5 {
 			record()
