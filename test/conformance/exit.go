@@ -59,10 +59,10 @@ func exits(want int) Step {
 	})
 }
 
-// randomErrors sends enough requests to see every kind of answer: with 300 of them, the odds of missing one kind are
-// less than one in 10^14, and those of a share of errors that is out of bounds about as small.
+// randomErrors sends enough requests to see every kind of answer: with 150 of them, the odds of missing one kind are
+// less than one in ten million, and those of a share of errors that is out of bounds are smaller.
 func randomErrors(s *session) error {
-	const requests = 300
+	const requests = 150
 	seen := map[int]int{}
 	for range requests {
 		x, err := get("/version").exchange(s)
@@ -85,9 +85,9 @@ func randomErrors(s *session) error {
 	return nil
 }
 
-// noRandomErrors sends so many requests that an error would show.
+// noRandomErrors sends so many requests that an error would show, but for one in a thousand times.
 func noRandomErrors(s *session) error {
-	for range 50 {
+	for range 20 {
 		for _, r := range []request{
 			get("/healthz").want(status(200), jsonIs(isOK)),
 			get("/readyz").want(status(200), jsonIs(isOK)),

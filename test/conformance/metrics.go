@@ -58,7 +58,7 @@ func metrics() []Group {
 				differs("counts status 200 and takes its length for a latency"),
 		}},
 		{Name: "metrics by route", Routes: routes, Needs: []Capability{Metrics}, Cases: pathLabels()},
-		{Name: "metrics port", Theme: "metrics and profiles on a port of their own", Needs: []Capability{MetricsWeb}, Cases: []Case{
+		{Name: "metrics port", Theme: "metrics and profiles on another port", Needs: []Capability{MetricsWeb}, Cases: []Case{
 			it("has the metrics", get("/metrics").at(telemetry).
 				want(status(200), contentType(metricsType), families(requestFamilies()...), families(processFamilies()...))),
 			it("has a probe of its own for every method",

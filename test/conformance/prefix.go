@@ -3,16 +3,18 @@ package conformance
 // prefixes are about servers whose API is not at the root of their address.
 func prefixes() []Group {
 	const theme = "prefix of all paths"
+	under := func(prefix string, c Case) Group {
+		return Group{
+			Name: "prefix " + `"` + prefix + `"`, Theme: theme, Settings: []string{"--prefix=" + prefix}, Cases: []Case{c},
+		}
+	}
 	normalized := func(prefix, path string) Group {
-		return Group{Name: "prefix " + `"` + prefix + `"`, Theme: theme, Settings: []string{"--prefix=" + prefix}, Cases: []Case{
-			it("is the same as "+path, get(path+"/version").at(root).want(status(200), textKeys("commit", "version"))),
-		}}
+		return under(prefix, it("is the same as "+path,
+			get(path+"/version").at(root).want(status(200), textKeys("commit", "version"))))
 	}
 	atRoot := func(prefix string) Group {
-		return Group{Name: "prefix " + `"` + prefix + `"`, Theme: theme, Settings: []string{"--prefix=" + prefix}, Cases: []Case{
-			it("is none", get("/version").at(root).want(status(200), textKeys("commit", "version")),
-				get("/swagger.json").at(root).want(status(200), fieldIs("basePath", "/"))),
-		}}
+		return under(prefix, it("is none", get("/version").at(root).want(status(200), textKeys("commit", "version")),
+			get("/swagger.json").at(root).want(status(200), fieldIs("basePath", "/"))))
 	}
 	return []Group{
 		{Name: "prefix", Theme: theme, Settings: []string{"--prefix=/p", "--cache-server=memory://"}, Cases: []Case{

@@ -96,17 +96,17 @@ func faults() []Group {
 					alone().finally(off).differs("calls it text/plain"),
 			}},
 		{Name: "random delay", Theme: theme, Settings: []string{
-			"--random-delay", "--random-delay-unit=ms", "--random-delay-min=2000", "--random-delay-max=2000",
+			"--random-delay", "--random-delay-unit=ms", "--random-delay-min=4000", "--random-delay-max=4000",
 		}, Cases: []Case{
 			it("waits before it answers",
-				get("/version").want(status(200), textKeys("commit", "version"), slowerThan(2*time.Second))).
+				get("/version").want(status(200), textKeys("commit", "version"), slowerThan(4*time.Second))).
 				differs("fails on every request when both bounds are the same"),
-			it("spares the probes and the switches", get("/healthz").want(status(200), jsonIs(isOK), fasterThan(time.Second)),
-				get("/readyz").want(status(200), jsonIs(isOK), fasterThan(time.Second)),
-				post("/fault_injection/disable", "").want(status(202), jsonIs(disabled), fasterThan(time.Second))).
+			it("spares the probes and the switches", get("/healthz").want(status(200), jsonIs(isOK), fasterThan(3*time.Second)),
+				get("/readyz").want(status(200), jsonIs(isOK), fasterThan(3*time.Second)),
+				post("/fault_injection/disable", "").want(status(202), jsonIs(disabled), fasterThan(3*time.Second))).
 				differs("delays the probes, too"),
 			it("spares the metrics",
-				get("/metrics").want(status(200), contains("http_requests_total"), fasterThan(time.Second))).
+				get("/metrics").want(status(200), contains("http_requests_total"), fasterThan(3*time.Second))).
 				differs("delays the metrics, too"),
 		}},
 		{Name: "random error", Theme: theme, Settings: []string{"--random-error"}, Cases: []Case{

@@ -75,8 +75,8 @@ func protocols() []Group {
 				get("/version").want(status(200), protocol("HTTP/1.1"), textKeys("commit", "version"))),
 			it("still upgrades to websockets", talking(sayText("hello"), hearEcho(`"hello"`))).needs(WebSocket),
 		}},
-		{Name: "TLS", Theme: "TLS", Settings: []string{"--cert-path=${dir}"}, Prepare: writeCertificate, Needs: []Capability{TLS},
-			Cases: []Case{
+		{Name: "TLS", Theme: "TLS", Needs: []Capability{TLS}, Settings: []string{"--cert-path=${dir}"},
+			Prepare: writeCertificate, Cases: []Case{
 				it("serves HTTP/2 to those that ask for it", get("/version").at(secure).
 					want(status(200), protocol("HTTP/2.0"), textKeys("commit", "version"))),
 				it("serves HTTP/1.1 to the others", overHTTP1(get("/version").at(secure).

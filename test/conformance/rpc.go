@@ -80,10 +80,11 @@ func rpcs() []Group {
 		}, Needs: []Capability{GRPC}, Cases: append(reflectedFiles(),
 			it("lists the services in version 1", reflectsV1()),
 			it("lists the services in version 1alpha", reflectsV1Alpha()))},
-		{Name: "gRPC panic", Services: []string{"panic.PanicService"}, Needs: []Capability{GRPC, Exit, Panic}, Fresh: true, Cases: []Case{
-			it("ends the process", calling("panic.PanicService/Panic", `{}`).want(code(codes.Unavailable)), exits(255)).
-				differs("exits with 225"),
-		}},
+		{Name: "gRPC panic", Services: []string{"panic.PanicService"}, Fresh: true,
+			Needs: []Capability{GRPC, Exit, Panic}, Cases: []Case{
+				it("ends the process", calling("panic.PanicService/Panic", `{}`).want(code(codes.Unavailable)), exits(255)).
+					differs("exits with 225"),
+			}},
 		{Name: "gRPC that is withheld", Services: Services(), Cases: []Case{
 			it("says why, over HTTP", post("/echo.EchoService/Echo", "\x00\x00\x00\x00\x00").
 				with("Content-Type", "application/grpc").want(errorObject(501))).withheld(GRPC),

@@ -67,8 +67,8 @@ type session struct {
 	vars map[string]string
 }
 
-// session starts a case. ${id} is a name that no other case uses, ${base} the path that all paths of the API start with,
-// ${mount} the part of it that the server does not see, ${host} the server's host and port.
+// session starts a case. ${id} is a name that no other case uses, ${base} the path that all paths of the API start
+// with, ${mount} the part of it that the server does not see, ${host} the server's host and port.
 func (s *server) session() *session {
 	origin := s.target.origin()
 	return &session{server: s, vars: map[string]string{

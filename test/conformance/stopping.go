@@ -11,7 +11,7 @@ import (
 
 // stopping is what clients see of a server that was asked to stop.
 func stopping() []Group {
-	const delay, theme = "--shutdown-delay=3s", "graceful stop"
+	const delay, theme = "--shutdown-delay=8s", "graceful stop"
 	needs, drains := []Capability{Exit}, []Capability{Exit, Drain}
 	draining := get("/readyz").soon(5*time.Second).want(status(503), body(""))
 	return []Group{
@@ -26,9 +26,10 @@ func stopping() []Group {
 				get("/healthz").at(telemetry).want(status(200), body("OK"))).needs(MetricsWeb),
 			it("ends well", exits(0)),
 		}},
-		{Name: "stop for the impatient", Theme: theme, Settings: []string{"--shutdown-delay=20s"}, Needs: drains, Cases: []Case{
-			it("ends at once when asked twice", terminate(), draining, terminate(), exits(1)),
-		}},
+		{Name: "stop for the impatient", Theme: theme, Needs: drains,
+			Settings: []string{"--shutdown-delay=20s"}, Cases: []Case{
+				it("ends at once when asked twice", terminate(), draining, terminate(), exits(1)),
+			}},
 		{Name: "stop with gRPC", Theme: theme, Settings: []string{delay}, Needs: append(drains, GRPC), Cases: []Case{
 			it("tells watchers and checkers, and is not held up by them", watchUntilStopped(), exits(0)).
 				differs("keeps serving and never ends while somebody watches"),

@@ -13,11 +13,12 @@ const longestMessage = 1 << 20
 func websockets() []Group {
 	knowHostname := get("/api/info").want(status(200), save("hostname", "hostname"))
 	long := strings.Repeat("x", longestMessage)
-	withheld := Group{Name: "websocket that is withheld", Routes: []string{"/ws/echo"}, Cases: []Case{
+	routes, needs := []string{"/ws/echo"}, []Capability{WebSocket}
+	withheld := Group{Name: "websocket that is withheld", Routes: routes, Cases: []Case{
 		it("says why", get("/ws/echo").want(errorObject(501))).withheld(WebSocket),
 		it("says why to those who ask for it", handshake().want(errorObject(501))).needs(Upgrade).withheld(WebSocket),
 	}}
-	return []Group{withheld, {Name: "websocket", Routes: []string{"/ws/echo"}, Needs: []Capability{WebSocket}, Cases: []Case{
+	return []Group{withheld, {Name: "websocket", Routes: routes, Needs: needs, Cases: []Case{
 		it("echoes text", talking(sayText("hello"), hearEcho(`"hello"`), sayText("again"), hearEcho(`"again"`))),
 		it("echoes bytes as text", talking(sayBinary("hello"), hearEcho(`"hello"`))),
 		it("echoes an empty message", talking(sayText(""), hearEcho(`""`))),

@@ -38,5 +38,8 @@ func knative() []platform {
 		running.Exit = pod.AppExit
 		return running, nil
 	}
-	return []platform{{about: "`bin/podinfo-knative` behind the real queue-proxy, as in a revision's pod.", target: target}}
+	return []platform{{
+		about:  "`bin/podinfo-knative` behind the real queue-proxy, as in a revision's pod.",
+		target: target,
+	}}
 }

@@ -83,8 +83,8 @@ func newMatrix(parts []section, columns []column) matrix {
 
 const introduction = `# What works where
 
-Made by ` + "`make parity`" + `: the [conformance table](../test/conformance) runs against every target, and the cells below are
-its results. Change the code and run it; a test fails when this page says something else than the results.
+Made by ` + "`make parity`" + `: the [conformance table](../test/conformance) runs against every target, and the cells
+below are its results. Change the code and run it; a test fails when this page says something else than the results.
 
 * **yes**: every case about it passed.
 * **partly**: every case that can run passed; the numbers say what is missing, or what to know.
