@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // mask replaces what is hidden. Its length tells nothing about the length of the secret.
@@ -33,13 +34,18 @@ var (
 
 	// The user information of a URL (RFC 3986 section 3.2.1). It runs to the last @ of the word, because people leave
 	// an @ or a / in a password unescaped.
-	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s:@/]*:)?[^\s]*@`)
+	userInfo = pattern(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s:@/]*:)?[^\s]*@`)
 
 	// A secret as a parameter, in a URL's query or a list of settings: password=x, api_key=x.
-	parameter = regexp.MustCompile(
+	parameter = pattern(
 		`(?i)([a-z0-9_.-]*(?:passw|passphrase|pwd|secret|token|credential|api[_-]?key|access[_-]?key)[a-z0-9_.-]*=)` +
 			`[^\s&;]+`)
 )
+
+// pattern compiles an expression when it is first needed, so that no process waits for it at its start.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // List returns the variables of environ (as from [os.Environ]) as NAME=value, in the same order. The result is a copy
 // and never nil. Unless showSecrets is set, the value of a variable whose name looks like a secret is masked as a whole
@@ -59,10 +65,10 @@ func List(environ []string, showSecrets bool) []string {
 // information when it has no password, since that is then a token), and parameters such as password=x.
 func Redact(text string) string {
 	if strings.Contains(text, "://") {
-		text = userInfo.ReplaceAllString(text, "${1}${2}"+mask+"@")
+		text = userInfo().ReplaceAllString(text, "${1}${2}"+mask+"@")
 	}
 	if strings.Contains(text, "=") {
-		text = parameter.ReplaceAllString(text, "${1}"+mask)
+		text = parameter().ReplaceAllString(text, "${1}"+mask)
 	}
 	return text
 }
