@@ -72,7 +72,7 @@ func report(s settings, m *measurements) []byte {
 	fmt.Fprintf(&b, "| binary | size | must | holds |\n|---|---|---|---|\n")
 	for _, a := range m.sizes {
 		size := float64(a.size) / 1e6
-		fmt.Fprintf(&b, "| bin/%s | %.1f MB | %s |\n", a.name, size, bound(size, a.must, " MB"))
+		fmt.Fprintf(&b, "| bin/%s | %.2f MB (%.2f MiB) | %s |\n", a.name, size, mebi(a.size), bound(size, a.must, " MB"))
 	}
 	return b.Bytes()
 }

@@ -34,8 +34,8 @@ func TestReport(t *testing.T) {
 		"| bin/bootstrap | 1.80 (1.80–1.80) | ≤ 1.8 | yes | 9.0 ms | 5.0 ms aws-lambda-go |",
 		"| bin/podinfo | 2.00 (2.00–2.00) | ≤ 1.8 | **no** | 10.0 ms | 5.0 ms net/http |",
 		"| allocations | 1.25 (1.25–1.25) | | | 80.0 | 64.0 |",
-		"| bin/bootstrap | 14.0 MB | ≤ 14 MB | **no** |",
-		"| bin/podcli | 10.0 MB | | |",
+		"| bin/bootstrap | 14.00 MB (13.35 MiB) | ≤ 14 MB | **no** |",
+		"| bin/podcli | 9.96 MB (9.50 MiB) | | |",
 	} {
 		if !strings.Contains(out, "\n"+want+"\n") {
 			t.Errorf("the report lacks the line\n%s\nin\n%s", want, out)
