@@ -85,8 +85,8 @@ func TestBinariesAreListed(t *testing.T) {
 
 const preamble = `# What each binary links
 
-Written by "go test ./test/architecture -run TestBinariesAreListed -update" from "go list -deps", for linux/amd64 with the
-tags of the Makefile: the modules beside this one and the standard library, and how many of their packages.
+Written by "go test ./test/architecture -run TestBinariesAreListed -update" from "go list -deps", for linux/amd64 with
+the tags of the Makefile: the modules beside this one and the standard library, and how many of their packages.
 [dependencies.md](dependencies.md) says why each direct one is here.
 `
 

@@ -18,7 +18,8 @@ func Push(exporter sdkmetric.Exporter, families telemetry.Families) telemetry.Pu
 	return sdkmetric.NewMeterProvider(sdkmetric.WithResource(families.Resource), sdkmetric.WithReader(reader))
 }
 
-// reported keeps the errors of an export from the SDK, which would hand them to a handler that is global to the process.
+// reported keeps the errors of an export from the SDK, which would hand them to a handler that is global to the
+// process.
 type reported struct {
 	sdkmetric.Exporter
 	report func(context.Context, func(context.Context) error)

@@ -45,7 +45,7 @@ func valueOf(v attribute.Value) *commonpb.AnyValue {
 	case attribute.EMPTY:
 		return &commonpb.AnyValue{}
 	default:
-		return textOf(v.Emit())
+		return textOf(v.String())
 	}
 }
 

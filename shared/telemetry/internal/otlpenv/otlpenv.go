@@ -110,8 +110,8 @@ func checkEndpoint(variable, endpoint, protocol string) error {
 	return nil
 }
 
-// Lookup returns the signal's own OTEL_EXPORTER_OTLP_* variable and its value, or the one for all signals where that one
-// is not set. name is the signal's in capitals: TRACES, METRICS or LOGS.
+// Lookup returns the signal's own OTEL_EXPORTER_OTLP_* variable and its value, or the one for all signals where that
+// one is not set. name is the signal's in capitals: TRACES, METRICS or LOGS.
 func Lookup(getenv func(string) string, name, suffix string) (variable, value string) {
 	variable = Common(name + "_" + suffix)
 	if value = getenv(variable); value != "" {
