@@ -42,7 +42,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	logInvocations(a.Log)
 	traces := newTracing(a.Providers)
 	events := adapter.New(a.API, adapter.Options{
-		BasePath: cfg.LambdaBasePath, Streaming: cfg.LambdaInvokeMode == config.LambdaResponseStream,
+		BasePath: cfg.LambdaBasePath, Prefix: cfg.Prefix, Streaming: cfg.LambdaInvokeMode == config.LambdaResponseStream,
 		Begin: traces.begin, End: traces.flush, Log: a.Log,
 	})
 	f := newFunction(a, events, getenv)

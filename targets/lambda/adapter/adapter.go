@@ -29,6 +29,9 @@ type Options struct {
 	// BasePath is the path of a custom domain's mapping, or of a load balancer's rule, that is taken off requests that
 	// have it; "" is none. The name of a stage is taken off without being told.
 	BasePath string
+	// Prefix is the path that all paths of the handler begin with, "" if they begin with nothing. A stage that is a part
+	// of it stays on: then redirects and links lead to where the client finds them.
+	Prefix string
 	// Streaming says that function URLs, and REST APIs, invoke the function with response streaming: their events do not
 	// tell. Those of other kinds are answered whole all the same.
 	Streaming bool
@@ -79,8 +82,8 @@ func New(h http.Handler, o Options) *Adapter {
 	}
 	var library apiProxy
 	return &Adapter{handler: h, options: o, formats: map[Kind]format{
-		RESTAPI:       restAPI{library, o.BasePath},
-		HTTPAPI:       httpAPI{library, o.BasePath},
+		RESTAPI:       restAPI{library, o.BasePath, o.Prefix},
+		HTTPAPI:       httpAPI{library, o.BasePath, o.Prefix},
 		FunctionURL:   functionURL{library, o.BasePath},
 		ALB:           alb{library, o.BasePath},
 		ALBMultiValue: albMultiValue{alb{library, o.BasePath}},

@@ -31,7 +31,7 @@ type eventContext struct {
 	stage    string
 	domain   string
 	method   string // http.method
-	path     string // http.path
+	path     string // http.path, or path: the client's, with the stage
 	sourceIP string // identity.sourceIp or http.sourceIp
 }
 
@@ -77,6 +77,8 @@ func (c *eventContext) read(raw []byte) {
 		switch string(name) {
 		case "stage":
 			c.stage = text(value)
+		case "path":
+			c.path = text(value)
 		case "domainName":
 			c.domain = text(value)
 		case "elb":

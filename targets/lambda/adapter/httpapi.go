@@ -15,6 +15,7 @@ import (
 type httpAPI struct {
 	library  converter
 	basePath string
+	prefix   string
 }
 
 func (f httpAPI) request(e *event) (*http.Request, error) {
@@ -22,7 +23,7 @@ func (f httpAPI) request(e *event) (*http.Request, error) {
 	if stage := e.context.stage; stage != "" && stage != "$default" && e.context.ownDomain() {
 		path = stripSegments(path, "/"+stage)
 	}
-	return requestV2(f.library, e, stripSegments(path, f.basePath))
+	return requestV2(f.library, e, underPrefix(f.prefix, stripSegments(path, f.basePath), e.rawTarget()))
 }
 
 // requestV2 makes the request of an event of format 2.0.

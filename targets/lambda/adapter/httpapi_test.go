@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/podinfo-targets/podinfo/targets/lambda/adapter"
@@ -122,6 +123,37 @@ func TestHTTPAPIPath(t *testing.T) {
 				t.Errorf("RequestURI %q, want %q", got.RequestURI, got.URL.EscapedPath())
 			}
 		})
+	}
+}
+
+// TestPrefixThatNamesTheStage shows that a handler whose own prefix begins with the stage gets the whole path.
+func TestPrefixThatNamesTheStage(t *testing.T) {
+	t.Parallel()
+	const domain = `"domainName":"id.execute-api.eu-central-1.amazonaws.com"`
+	v2 := func(path string) string {
+		return `{"version":"2.0","rawPath":"` + path + `","requestContext":{"stage":"prod",` + domain +
+			`,"http":{"method":"GET"}}}`
+	}
+	v1 := func(path string) string {
+		return `{"httpMethod":"GET","path":"` + strings.TrimPrefix(path, "/prod") + `","requestContext":{"stage":"prod",` +
+			domain + `,"path":"` + path + `"}}`
+	}
+	for _, test := range []struct{ prefix, path, want string }{
+		{"", "/prod/version", "/version"},
+		{"/prod", "/prod/version", "/prod/version"},
+		{"/prod/shop", "/prod/shop/version", "/prod/shop/version"},
+		{"/shop", "/prod/shop/version", "/shop/version"},
+		{"/shop", "/prod/version", "/version"},
+		{"/prod", "/prod/prod/version", "/prod/version"}, // the handler's prefix behind the stage, as without the stage
+		{"/pro", "/prod/version", "/version"},
+	} {
+		for name, event := range map[string]string{"format 2.0": v2(test.path), "format 1.0": v1(test.path)} {
+			got := capture(t, adapter.Options{Prefix: test.prefix}, event)
+			if got.URL.Path != test.want || got.RequestURI != test.want {
+				t.Errorf("%s: %s under the prefix %q became path %q and RequestURI %q, want %q", name, test.path, test.prefix,
+					got.URL.Path, got.RequestURI, test.want)
+			}
+		}
 	}
 }
 

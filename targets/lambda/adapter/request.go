@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/http"
@@ -129,14 +130,24 @@ func isQueryByte(c byte) bool { return c > ' ' && c < 0x7f && c != '#' || c >= 0
 
 // stripSegments takes a prefix off a path, whole segments of it only: "/prod" is no prefix of "/production".
 func stripSegments(path, prefix string) string {
-	rest, ok := strings.CutPrefix(path, prefix)
-	if !ok || prefix == "" || rest != "" && rest[0] != '/' {
+	if prefix == "" || !below(path, prefix) {
 		return path
 	}
-	if rest == "" {
-		return "/"
+	return cmp.Or(path[len(prefix):], "/")
+}
+
+// underPrefix chooses between a path that something was taken off and the whole one: the first that is below prefix.
+func underPrefix(prefix, path, whole string) string {
+	if prefix != "" && !below(path, prefix) && below(whole, prefix) {
+		return whole
 	}
-	return rest
+	return path
+}
+
+// below tells whether a path is prefix, or goes on from there with another segment.
+func below(path, prefix string) bool {
+	rest, ok := strings.CutPrefix(path, prefix)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 // joinQuery writes parameters in the form that they have, sorted by name: the order among names is lost in an event.

@@ -21,6 +21,7 @@ import (
 type restAPI struct {
 	library  converter
 	basePath string
+	prefix   string
 }
 
 func (f restAPI) request(e *event) (*http.Request, error) {
@@ -47,7 +48,7 @@ func (f restAPI) path(e *event) string {
 	if e.version != "" && e.context.ownDomain() && e.context.stage != "$default" && e.context.stage != "" {
 		path = stripSegments(path, "/"+e.context.stage)
 	}
-	return path
+	return underPrefix(f.prefix, path, e.context.path)
 }
 
 func (f restAPI) response(r *reply) (any, error) {
