@@ -30,8 +30,8 @@ func stopping() []Group {
 			Settings: []string{"--shutdown-delay=20s"}, Cases: []Case{
 				it("ends at once when asked twice", terminate(), draining, terminate(), exits(1)),
 			}},
-		{Name: "stop with gRPC", Theme: theme, Settings: []string{delay}, Needs: append(drains, GRPC), Cases: []Case{
-			it("tells watchers and checkers, and is not held up by them", watchUntilStopped(), exits(0)).
+		{Name: "stop with gRPC", Theme: theme, Settings: []string{delay}, Needs: drains, Cases: []Case{
+			it("tells watchers and checkers, and is not held up by them", watchUntilStopped(), exits(0)).needs(GRPC).
 				differs("keeps serving and never ends while somebody watches"),
 		}},
 		{Name: "stop with a request in flight", Theme: theme, Fresh: true, Needs: needs, Cases: []Case{
@@ -43,11 +43,11 @@ func stopping() []Group {
 					answeredMeanwhile(get("/delay/4").want(status(200), jsonIs(`{"delay": 4}`))), exits(0)).
 					differs("counts the delay, too, and cuts the request"),
 			}},
-		{Name: "stop with a websocket", Theme: theme, Fresh: true, Needs: append(needs, WebSocket),
+		{Name: "stop with a websocket", Theme: theme, Fresh: true, Needs: needs,
 			Cases: []Case{
 				it("says goodbye", talking(sayText("hello"), hearEcho(`"hello"`), func(c *socket) error {
 					return c.target.Terminate()
-				}, hearClose(1001, "")), exits(0)).differs("drops it"),
+				}, hearClose(1001, "")), exits(0)).needs(WebSocket).differs("drops it"),
 			}},
 	}
 }

@@ -3,6 +3,8 @@ package parity
 import (
 	"maps"
 	"net/url"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +64,9 @@ func function(shape lambda.Shape) conformance.Target {
 func start(t testing.TB, shape lambda.Shape, kind conformance.Target, settings []string) conformance.Target {
 	t.Helper()
 	env := append([]string{"PODINFO_DATA_PATH=" + t.TempDir()}, variables(settings)...)
+	env = slices.DeleteFunc(env, func(variable string) bool { // Lambda itself sets the credentials, and nobody else can
+		return strings.HasPrefix(variable, "AWS_")
+	})
 	if shape == lambda.FunctionURLStream {
 		env = append(env, "PODINFO_LAMBDA_INVOKE_MODE=response_stream")
 	}
@@ -91,13 +96,29 @@ func lacks(shape lambda.Shape) map[conformance.Capability]string {
 	return reasons
 }
 
-// withheldByLambda are settings that mean nothing there, and variables that nobody can set.
+// withheldByLambda are the settings that mean nothing there.
 func withheldByLambda() map[string]string {
-	const invoked, reserved = "a function has no port; Lambda invokes it", "Lambda itself sets it"
+	const invoked = "a function has no port; Lambda invokes it"
 	return map[string]string{
 		"cert-path": "TLS ends at the front door", "h2c": invoked,
 		"server-shutdown-timeout": "Lambda stops an execution environment between two requests",
 		"shutdown-delay":          "Lambda stops an execution environment between two requests",
-		"AWS_ACCESS_KEY_ID":       reserved, "AWS_SECRET_ACCESS_KEY": reserved, "AWS_SESSION_TOKEN": reserved,
 	}
+}
+
+// TestPrefixThatNamesTheStage shows what mends the paths that a stage breaks: redirects, documents and the page of a
+// function whose prefix begins with the stage lead to where its clients find them.
+func TestPrefixThatNamesTheStage(t *testing.T) {
+	t.Parallel()
+	target := function(lambda.RESTAPI)
+	target.Settings = append(target.Settings, "--prefix=/prod")
+	delete(target.Lacks, conformance.OwnPath)
+	begin := target.Start
+	target.Start = func(t testing.TB, settings []string) (conformance.Target, error) {
+		running, err := begin(t, settings)
+		running.Mount = "" // the function knows the whole path
+		return running, err
+	}
+	conformance.Run(t, target, conformance.Only("index", "page", "swagger", "swagger.json", "version"),
+		conformance.Enforce)
 }

@@ -38,7 +38,7 @@ func (s Shape) own() map[conformance.Capability]string {
 			conformance.Challenge: renamed,
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 			conformance.OwnPath: "the stage comes before each path and is taken away, so that redirects, documents and the " +
-				"page lead past it; a custom domain has no stage in its paths",
+				"page lead past it; a PODINFO_PREFIX that names the stage, or a custom domain, mends that",
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 			conformance.LongHeader: "a REST API takes headers of 10,240 bytes at most, all together",
 			// https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-method-settings.html
