@@ -50,7 +50,7 @@ func measure(ctx context.Context, s settings, dir string, progress io.Writer) (*
 	}
 	m := new(measurements)
 	for _, step := range []func(context.Context, *measurements) error{
-		b.sizes, b.memory, b.coldStarts, b.invocations, b.inProcess, b.requests, b.allocations,
+		b.sizes, b.memory, b.requests, b.allocations, b.coldStarts, b.invocations, b.inProcess,
 	} {
 		if err := step(ctx, m); err != nil {
 			return nil, err
