@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // startOn starts a command on one core: a new process runs where the thread that starts it may run. taskset would do
-// the same, but its own start would count as the command's.
+// the same, but its own start would count as the command's. Whatever ends this process ends the command with it.
 func startOn(core int, cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -22,5 +23,6 @@ func startOn(core int, cmd *exec.Cmd) error {
 		return fmt.Errorf("core %d: %w", core, err)
 	}
 	defer func() { _ = unix.SchedSetaffinity(0, &before) }()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd.Start()
 }

@@ -123,7 +123,7 @@ func (b *bencher) stopAll() {
 	}
 }
 
-// startRedis starts Redis on the core of the load, where this process runs too.
+// startRedis starts Redis on the core of the load.
 func (b *bencher) startRedis(ctx context.Context) (addr string, err error) {
 	addr, err = freeAddr()
 	if err != nil {
@@ -131,7 +131,7 @@ func (b *bencher) startRedis(ctx context.Context) (addr string, err error) {
 	}
 	cmd := exec.CommandContext(ctx, "redis-server", "--port", portOf(addr), "--bind", "127.0.0.1",
 		"--save", "", "--appendonly", "no", "--dir", b.dir)
-	if err := cmd.Start(); err != nil {
+	if err := startOn(loadCore, cmd); err != nil {
 		return "", fmt.Errorf("redis-server: %w", err)
 	}
 	b.redis = &process{cmd: cmd, addr: addr}
