@@ -24,8 +24,10 @@ func (b *bencher) coldStarts(ctx context.Context, m *measurements) error {
 		name, library string
 		ours, hello   starter
 	}{
-		{"podinfo", "net/http", server(b.podinfoServer()), server(b.helloServer)},
-		{"podinfo-knative", "net/http", server(b.knativeServer), server(b.helloServer)},
+		{"podinfo", "net/http", server(b.podinfoServer()), server(b.helloServer("http"))},
+		{"podinfo", "net/http and grpc-go", server(b.podinfoServer()), server(b.helloServer("grpc"))},
+		{"podinfo-knative", "net/http", server(b.knativeServer), server(b.helloServer("http"))},
+		{"podinfo-knative", "net/http and grpc-go", server(b.knativeServer), server(b.helloServer("grpc"))},
 		{"bootstrap", "aws-lambda-go", function(b.ours("bootstrap")), function(b.yardstick("lambda"))},
 		{
 			"podinfo-function", "functions-framework-go",
@@ -40,8 +42,8 @@ func (b *bencher) coldStarts(ctx context.Context, m *measurements) error {
 		row := comparison{name: "bin/" + c.name, library: c.library, unit: "ms", must: mustStart, pairs: got[0]}
 		cpu := comparison{name: row.name + ", CPU time", library: c.library, unit: "ms", pairs: got[1]}
 		m.starts = append(m.starts, row, cpu)
-		fmt.Fprintf(b.progress, "%-22s cold start %.2f x hello (must %.2f), CPU %.2f\n", c.name, row.ratio(), mustStart,
-			cpu.ratio())
+		fmt.Fprintf(b.progress, "%-22s cold start %.2f x hello on %s (must %.2f), CPU %.2f\n", c.name, row.ratio(), c.library,
+			mustStart, cpu.ratio())
 	}
 	return nil
 }

@@ -82,7 +82,8 @@ func (b *bencher) prepare(ctx context.Context) error {
 func (b *bencher) build(ctx context.Context) error {
 	builds := [][]string{{"test", "-c", "-o", b.benchmark(), "./targets/lambda/adapter"}}
 	for yardstick, ours := range map[string]string{
-		"bare": "podinfo", "hello/http": "podinfo", "hello/lambda": "bootstrap", "hello/function": "podinfo-function",
+		"bare": "podinfo", "hello/http": "podinfo", "hello/grpc": "podinfo", "hello/lambda": "bootstrap",
+		"hello/function": "podinfo-function",
 	} {
 		tags, err := buildTags(b.ours(ours))
 		if err != nil {

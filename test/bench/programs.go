@@ -35,9 +35,11 @@ func (b *bencher) bareServer(port, _ string) command {
 	return command{argv: []string{b.yardstick("bare"), "127.0.0.1:" + port, b.answers}}
 }
 
-// helloServer is the hello-world on net/http.
-func (b *bencher) helloServer(port, _ string) command {
-	return command{argv: []string{b.yardstick("http")}, env: []string{"PORT=" + port}}
+// helloServer is a hello-world that listens on a port: http, or grpc for both.
+func (b *bencher) helloServer(name string) func(port, metrics string) command {
+	return func(port, _ string) command {
+		return command{argv: []string{b.yardstick(name)}, env: []string{"PORT=" + port}}
+	}
 }
 
 // cloudFunction is a function under the functions framework, which finds these variables in its container

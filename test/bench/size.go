@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// artifact is a binary, and the megabytes (10⁶ bytes) that it must not exceed; 0 is no bound.
+// artifact is a binary, and the mebibytes that it must not exceed; 0 is no bound.
 type artifact struct {
 	name string
 	must float64
