@@ -55,7 +55,7 @@ func TestStopUnderLoad(t *testing.T) {
 func stopUnderLoad(t *testing.T, level string, delay time.Duration) {
 	const timeout = 5 * time.Second
 	certificates := filepath.Dir(testkit.NewCertificate(t).CertFile)
-	p := testkit.StartPodinfo(t, "--level="+level, "--shutdown-delay="+delay.String(),
+	p := testkit.StartPodinfo(t, "--host="+testkit.OwnAddress(t), "--level="+level, "--shutdown-delay="+delay.String(),
 		"--server-shutdown-timeout="+timeout.String(), "--cert-path="+certificates)
 	l := &load{t: t, p: p}
 	l.start()
