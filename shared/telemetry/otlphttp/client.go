@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	firstWait   = 500 * time.Millisecond // before the first retry
 	longestWait = 5 * time.Second        // between two attempts, unless the collector asks for more
 	mostAnswer  = 64 << 10               // bytes of an answer that are looked at
+	mostReason  = 1 << 10                // bytes of a collector's words that an error repeats
 )
 
 // client sends the requests of one signal.
@@ -38,6 +40,16 @@ func newClient(getenv func(string) string, signal string) (*client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // documented to be one
 	transport.TLSClientConfig = s.tls
+	s.header.Set("Content-Type", "application/x-protobuf")
+	if s.header.Get("User-Agent") == "" {
+		s.header.Set("User-Agent", "podinfo-otlp-exporter-go/"+version.Version)
+	}
+	if s.gzip {
+		s.header.Set("Content-Encoding", "gzip")
+	}
+	// Never sent: it allows net/http to try a connection once more that broke while nobody used it, as they do when a
+	// platform halts the process between two requests.
+	s.header["Idempotency-Key"] = []string{}
 	return &client{settings: s, http: &http.Client{
 		Transport: transport,
 		// The headers may hold a secret, which is meant for the collector alone.
@@ -49,7 +61,9 @@ func newClient(getenv func(string) string, signal string) (*client, error) {
 func (c *client) close() { c.http.CloseIdleConnections() }
 
 // send posts a message and tries again for as long as the collector is only busy and there is time, see
-// https://opentelemetry.io/docs/specs/otlp/#otlphttp-response. It ends with ctx or the timeout of the settings.
+// https://opentelemetry.io/docs/specs/otlp/#otlphttp-response. It ends with ctx or the timeout of the settings, and at
+// once when the collector wants to be left alone for longer. One that cannot be reached is left to the next export:
+// whoever flushes between two requests waits for this.
 func (c *client) send(ctx context.Context, message proto.Message) error {
 	body, err := c.encode(message)
 	if err != nil {
@@ -65,6 +79,9 @@ func (c *client) send(ctx context.Context, message proto.Message) error {
 		}
 		// Apart from each other, so that many senders do not come back at once.
 		pause := max(busy.after, wait/2+rand.N(wait)) //nolint:gosec // no secret
+		if deadline, _ := ctx.Deadline(); time.Until(deadline) < pause {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return err
@@ -97,17 +114,9 @@ func (c *client) post(ctx context.Context, body []byte) error {
 		return err
 	}
 	r.Header = c.header.Clone()
-	r.Header.Set("Content-Type", "application/x-protobuf")
-	r.Header.Set("User-Agent", "podinfo/"+version.Version)
-	if c.gzip {
-		r.Header.Set("Content-Encoding", "gzip")
-	}
-	// Never sent: it allows net/http to try a connection once more that broke while nobody used it, as they do when a
-	// platform halts the process between two requests.
-	r.Header["Idempotency-Key"] = []string{}
 	answer, err := c.http.Do(r)
 	if err != nil {
-		return err
+		return unreachable(r.URL.Host, err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(answer.Body, mostAnswer))
@@ -117,14 +126,22 @@ func (c *client) post(ctx context.Context, body []byte) error {
 	return judge(answer, content)
 }
 
+// unreachable returns an error of net/http without the URL that it names, whose user and query may be secrets.
+func unreachable(host string, err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("the collector at %s cannot be reached: %w", host, err)
+}
+
 // judge says what an answer means.
 func judge(answer *http.Response, content []byte) error {
 	switch code := answer.StatusCode; code {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return &busyError{after: retryAfter(answer.Header), cause: errors.New("the collector answers " + answer.Status)}
+		return &busyError{after: retryAfter(answer.Header), cause: unwelcome(code)}
 	default:
 		if code < 200 || code > 299 {
-			return errors.New("the collector answers " + answer.Status)
+			return unwelcome(code)
 		}
 	}
 	if answer.Header.Get("Content-Type") != "application/x-protobuf" {
@@ -133,11 +150,17 @@ func judge(answer *http.Response, content []byte) error {
 	return refused(content)
 }
 
+// unwelcome tells of a status. The words that came with it are the collector's, of any length.
+func unwelcome(code int) error {
+	return fmt.Errorf("the collector answers %d %s", code, http.StatusText(code))
+}
+
 // retryAfter reads how long the collector wants to be left alone, zero if it does not say. See RFC 9110 §10.2.3.
 func retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 16); err == nil {
-		return time.Duration(seconds) * time.Second
+	// Of a number that is too large it returns the largest of 32 bits, which is long enough.
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second //nolint:gosec // 32 bits
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return time.Until(at)
@@ -156,15 +179,16 @@ func (e *busyError) Unwrap() error { return e.cause }
 
 // refused tells of what a collector did not take though it answered 200. The answers of all signals have the same
 // shape: field 1 is the partial success, with the number of refused items in its field 1 and the reason in its field 2.
+// A reason without a number is advice of a collector that took everything.
 // See https://opentelemetry.io/docs/specs/otlp/#partial-success-1.
 func refused(answer []byte) error {
 	_, partial := fields(answer, 1)
 	count, _ := fields(partial, 1)
-	_, reason := fields(partial, 2)
-	if count == 0 && len(reason) == 0 {
+	if count == 0 {
 		return nil
 	}
-	return fmt.Errorf("the collector refused %d items: %q", count, reason)
+	_, reason := fields(partial, 2)
+	return fmt.Errorf("the collector refused %d items: %q", count, reason[:min(len(reason), mostReason)])
 }
 
 // fields returns the value of a field of an encoded message, as a number and as bytes, whichever it is.

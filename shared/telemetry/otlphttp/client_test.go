@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -105,19 +106,65 @@ func TestWaitsAreBounded(t *testing.T) {
 
 func TestPartialSuccessIsReported(t *testing.T) {
 	t.Parallel()
-	var partial []byte
-	partial = protowire.AppendTag(partial, 1, protowire.VarintType)
-	partial = protowire.AppendVarint(partial, 3)
-	partial = protowire.AppendTag(partial, 2, protowire.BytesType)
-	partial = protowire.AppendString(partial, "too old")
-	answer := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), partial)
-	url, _ := collector(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/x-protobuf")
-		_, _ = w.Write(answer)
-	})
+	url, _ := collector(t, partial(3, "too old"))
 	const want = `the collector refused 3 items: "too old"`
 	if err := sender(t, url).send(t.Context(), spans()); err == nil || err.Error() != want {
 		t.Errorf("send returns %v, want %s", err, want)
+	}
+	url, _ = collector(t, partial(0, "send less often"))
+	if err := sender(t, url).send(t.Context(), spans()); err != nil {
+		t.Errorf("send returns %v for advice, want no error", err)
+	}
+}
+
+// partial answers that the collector refused so many items.
+func partial(refused uint64, reason string) http.HandlerFunc {
+	content := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), refused)
+	content = protowire.AppendString(protowire.AppendTag(content, 2, protowire.BytesType), reason)
+	answer := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), content)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(answer)
+	}
+}
+
+// TestPauseThatIsTooLong sends to a collector that is busy for an hour: waiting for the end of the ten seconds that an
+// export has would be for nothing.
+func TestPauseThatIsTooLong(t *testing.T) {
+	t.Parallel()
+	url, _ := collector(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	began := time.Now()
+	err := sender(t, url).send(t.Context(), spans())
+	if took := time.Since(began); err == nil || took > defaultTimeout/2 {
+		t.Errorf("send returns %v after %s, want the refusal at once", err, took)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"": 0, "soon": 0, "-1": 0, "120": 2 * time.Minute, "99999999999999999999": math.MaxUint32 * time.Second,
+		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour,
+	} {
+		got := retryAfter(http.Header{"Retry-After": {value}})
+		if got > want || got < want-time.Minute {
+			t.Errorf("Retry-After: %s is %s, want %s", value, got, want)
+		}
+	}
+}
+
+// TestErrorsHideSecretsOfURLs sends to an address with secrets in it where nobody listens.
+func TestErrorsHideSecretsOfURLs(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(status(http.StatusOK))
+	s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	err := sender(t, "http://hunter2@"+host+"?key=hunter2").send(t.Context(), spans())
+	if err == nil || !strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the error is %v, want one with %s and without the secrets", err, host)
 	}
 }
 
@@ -137,7 +184,7 @@ func inspect(r *http.Request, compression string) error {
 	h := r.Header
 	if r.URL.Path != "/v1/traces" || h.Get("Content-Type") != "application/x-protobuf" ||
 		h.Get("Content-Encoding") != compression || h.Get("X-A") != "1,2" || h.Get("Authorization") != "Bearer t" ||
-		h["Idempotency-Key"] != nil {
+		h["Idempotency-Key"] != nil || !strings.HasPrefix(h.Get("User-Agent"), "podinfo-otlp-exporter-go/") {
 		return errors.New("the request is not as configured: " + r.URL.Path)
 	}
 	var body io.Reader = r.Body

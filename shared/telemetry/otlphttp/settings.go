@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,8 +16,11 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/telemetry/internal/otlpenv"
 )
 
-// defaultTimeout is what the specification gives an export.
-const defaultTimeout = 10 * time.Second
+// What the specification has where the environment is silent.
+const (
+	defaultTimeout  = 10 * time.Second        // of an export
+	defaultEndpoint = "http://localhost:4318" // a collector on this machine
+)
 
 // settings say where and how one signal is sent.
 type settings struct {
@@ -59,13 +63,13 @@ func (v variables) lookup(suffix string) (name, value string) {
 	return otlpenv.Lookup(v.getenv, strings.ToUpper(v.signal), suffix)
 }
 
-// url returns where to send to. The signal's own endpoint is taken as it is; to the one for all signals, by default a
-// collector on this machine, the path of the signal is added. See
+// url returns where to send to. The signal's own endpoint is taken as it is; to the one for all signals the path of the
+// signal is added. TLS is a matter of the scheme alone: the INSECURE variables are for gRPC. See
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp.
 func (v variables) url() (string, error) {
 	name, endpoint := v.lookup("ENDPOINT")
 	if endpoint == "" {
-		return v.local() + "/v1/" + v.signal, nil
+		return defaultEndpoint + "/v1/" + v.signal, nil
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -76,16 +80,6 @@ func (v variables) url() (string, error) {
 		u = u.JoinPath("v1", v.signal)
 	}
 	return u.String(), nil
-}
-
-// local returns the address of a collector on this machine. Without TLS, unless the environment speaks of it.
-func (v variables) local() string {
-	_, insecure := v.lookup("INSECURE")
-	_, certificate := v.lookup("CERTIFICATE")
-	if strings.EqualFold(insecure, "true") || insecure == "" && certificate == "" {
-		return "http://localhost:4318"
-	}
-	return "https://localhost:4318"
 }
 
 // header reads name=value pairs that are separated by commas; values are percent-encoded. See
@@ -120,7 +114,7 @@ func (v variables) gzip() (bool, error) {
 
 // tls reads the files that say whom to trust and who we are, nil when there are none.
 func (v variables) tls() (*tls.Config, error) {
-	_, authorities := v.lookup("CERTIFICATE")
+	authoritiesName, authorities := v.lookup("CERTIFICATE")
 	certName, cert := v.lookup("CLIENT_CERTIFICATE")
 	keyName, key := v.lookup("CLIENT_KEY")
 	if authorities == "" && cert == "" && key == "" {
@@ -130,7 +124,7 @@ func (v variables) tls() (*tls.Config, error) {
 	if authorities != "" {
 		pool, err := readAuthorities(authorities)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", otlpenv.Common("CERTIFICATE"), err)
+			return nil, fmt.Errorf("%s: %w", authoritiesName, err)
 		}
 		config.RootCAs = pool
 	}
@@ -165,9 +159,10 @@ func milliseconds(name, value string, fallback time.Duration) (time.Duration, er
 	if value == "" {
 		return fallback, nil
 	}
-	n, err := strconv.Atoi(value)
+	n, err := strconv.ParseInt(value, 10, 32) // A time.Duration holds that many.
 	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%s=%q: not a number of milliseconds above 0; use one such as 10000", name, value)
+		return 0, fmt.Errorf("%s=%q: not a number of milliseconds from 1 to %d; use one such as 10000",
+			name, value, math.MaxInt32)
 	}
 	return time.Duration(n) * time.Millisecond, nil
 }

@@ -29,9 +29,8 @@ func TestAddress(t *testing.T) {
 		want      string
 	}{
 		{nil, "http://localhost:4318/v1/metrics"},
-		{[]string{"INSECURE=false"}, "https://localhost:4318/v1/metrics"},
-		{[]string{"INSECURE=true", "CERTIFICATE=x"}, "http://localhost:4318/v1/metrics"},
-		{[]string{"METRICS_CERTIFICATE=x"}, "https://localhost:4318/v1/metrics"},
+		{[]string{"INSECURE=false", "METRICS_CERTIFICATE=x"}, "http://localhost:4318/v1/metrics"},
+		{[]string{"INSECURE=true", "ENDPOINT=https://a"}, "https://a/v1/metrics"},
 		{[]string{"ENDPOINT=http://a:1"}, "http://a:1/v1/metrics"},
 		{[]string{"ENDPOINT=https://a/otlp/"}, "https://a/otlp/v1/metrics"},
 		{[]string{"ENDPOINT=http://a:1", "TRACES_ENDPOINT=http://b"}, "http://a:1/v1/metrics"},
@@ -71,7 +70,9 @@ func TestWrongSettings(t *testing.T) {
 		"HEADERS=a=hunter2%":           "OTEL_EXPORTER_OTLP_HEADERS: write it as",
 		"HEADERS==hunter2":             "OTEL_EXPORTER_OTLP_HEADERS: write it as",
 		"ENDPOINT=http://u:hunter2@:x": "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL",
-		"CERTIFICATE=/no/such/file":    "/no/such/file",
+		"CERTIFICATE=/no/such/file":    "OTEL_EXPORTER_OTLP_CERTIFICATE: open /no/such/file",
+		"LOGS_CERTIFICATE=/no/such":    "OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE: open /no/such",
+		"TIMEOUT=9223372036855":        "from 1 to 2147483647", // in nanoseconds it overflows
 		"CERTIFICATE=" + empty:         "holds no certificate",
 		"CLIENT_KEY=/a":                "belong together",
 		"CLIENT_CERTIFICATE=/a":        "belong together",

@@ -104,10 +104,18 @@ func checkEndpoint(variable, endpoint, protocol string) error {
 	case protocol != HTTPProtobuf:
 		return nil
 	case u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fmt.Errorf("%s=%q: missing http:// or https:// and host; use a URL such as http://localhost:4318",
-			variable, u.Redacted())
+		return fmt.Errorf("%s: missing http:// or https:// and host; use a URL such as http://localhost:4318",
+			shown(variable, endpoint))
 	}
 	return nil
+}
+
+// shown returns the variable with its value, or alone if there may be a user or a query in it: they may be secrets.
+func shown(variable, endpoint string) string {
+	if strings.ContainsAny(endpoint, "@?") {
+		return variable
+	}
+	return fmt.Sprintf("%s=%q", variable, endpoint)
 }
 
 // Lookup returns the signal's own OTEL_EXPORTER_OTLP_* variable and its value, or the one for all signals where that

@@ -67,7 +67,10 @@ func TestReadRefuses(t *testing.T) {
 			`OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318": missing http:// or https:// and host; ` +
 				`use a URL such as http://localhost:4318`},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://user:secret@collector",
-			`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="ftp://user:xxxxx@collector": missing http:// or https:// and host; ` +
+			`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: missing http:// or https:// and host; ` +
+				`use a URL such as http://localhost:4318`},
+		{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "user:secret@collector:4318",
+			`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: missing http:// or https:// and host; ` +
 				`use a URL such as http://localhost:4318`},
 		{"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://user:secret@:x",
 			`OTEL_EXPORTER_OTLP_METRICS_ENDPOINT is not a URL; use one such as http://localhost:4318`},
