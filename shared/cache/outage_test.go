@@ -151,7 +151,7 @@ func TestRedisDialLeftAlone(t *testing.T) {
 	server := testkit.StartRedis(t, "--tls-cert-file", cert.CertFile, "--tls-key-file", cert.KeyFile,
 		"--tls-ca-cert-file", cert.CertFile)
 	gate := newGate(t, server.Addr)
-	c := open(t, "rediss://"+gate.address+"?skip_verify=true&dial_timeout=200ms&max_retries=-1")
+	c := open(t, "rediss://"+gate.address+"?skip_verify=true&dial_timeout=1s&max_retries=-1")
 
 	ctx, leave := context.WithCancel(t.Context())
 	var callers sync.WaitGroup

@@ -45,7 +45,7 @@ func openRedis(u *url.URL, o Options) (Cache, error) {
 	}
 	return &redisCache{
 		client: redis.NewClient(options),
-		spans:  newSpans(o.TracerProvider, u),
+		spans:  newSpans(o.TracerProvider, u, options.DB),
 		limit:  max(options.DialTimeout, options.ReadTimeout, options.WriteTimeout) + grace,
 	}, nil
 }
@@ -119,9 +119,9 @@ func (c *redisCache) call(ctx context.Context, command string, run func(context.
 	bounded, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	bounded, end := c.spans.begin(bounded, command)
-	err := kindOf(ctx, run(bounded))
+	err := run(bounded)
 	end(err)
-	return err
+	return kindOf(ctx, err)
 }
 
 func (c *redisCache) Close() error {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -217,5 +219,34 @@ func TestRedisTracing(t *testing.T) {
 	}
 	if otel.GetTracerProvider() != global {
 		t.Error("the global tracer provider was replaced")
+	}
+}
+
+func TestRedisTracingOfFailures(t *testing.T) {
+	t.Parallel()
+	locked := testkit.StartRedis(t, "--requirepass", secret)
+	for _, c := range []struct{ server, kind, status string }{
+		{"tcp://" + locked.Addr + "/0", "NOAUTH", "NOAUTH"},
+		{"tcp://127.0.0.1:1", "*errors.errorString", ""}, // all that the dialer leaves of it,
+	} {
+		exporter := tracetest.NewInMemoryExporter()
+		o := cache.Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))}
+		opened, err := cache.Open(c.server, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		if _, err := opened.Get(t.Context(), "key"); err == nil {
+			t.Fatalf("%s: no error", c.server)
+		}
+		span := exporter.GetSpans()[0]
+		got := map[attribute.Key]string{}
+		for _, a := range span.Attributes {
+			got[a.Key] = a.Value.String()
+		}
+		if span.Status.Code != codes.Error || got["error.type"] != c.kind ||
+			got["db.response.status_code"] != c.status || got["db.namespace"] != "0" {
+			t.Errorf("%s: the span has the status %v and %v, want the failure %s", c.server, span.Status, got, c.kind)
+		}
 	}
 }

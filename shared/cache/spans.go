@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"strings"
 
+	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -20,19 +22,21 @@ type spans struct {
 	server []attribute.KeyValue
 }
 
-// newSpans makes the spans of calls to the server at u, or none without a provider.
-func newSpans(provider trace.TracerProvider, u *url.URL) *spans {
+// newSpans makes the spans of calls to a database of the server at u, or none without a provider.
+func newSpans(provider trace.TracerProvider, u *url.URL, database int) *spans {
 	if provider == nil {
 		return nil
 	}
-	server := []attribute.KeyValue{semconv.DBSystemNameRedis, semconv.ServerAddress(u.Hostname())}
+	server := []attribute.KeyValue{
+		semconv.DBSystemNameRedis, semconv.DBNamespace(strconv.Itoa(database)), semconv.ServerAddress(u.Hostname()),
+	}
 	if port, err := strconv.Atoi(u.Port()); err == nil {
 		server = append(server, semconv.ServerPort(port))
 	}
 	return &spans{tracer: provider.Tracer("github.com/podinfo-targets/podinfo/shared/cache"), server: server}
 }
 
-// begin starts the span of a command. Call end with the command's error.
+// begin starts the span of a command. Call end with the client's error, redis.Nil for a value that is not there.
 func (s *spans) begin(ctx context.Context, command string) (within context.Context, end func(error)) {
 	if s == nil {
 		return ctx, func(error) {}
@@ -40,10 +44,23 @@ func (s *spans) begin(ctx context.Context, command string) (within context.Conte
 	ctx, span := s.tracer.Start(ctx, command, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(s.server...), trace.WithAttributes(semconv.DBOperationName(command)))
 	return ctx, func(err error) {
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, err.Error())
+		if err != nil && !errors.Is(err, redis.Nil) {
+			fail(span, err)
 		}
 		span.End()
 	}
+}
+
+// fail marks the span of a command that failed. Of a server's refusal it tells the first word, such as NOAUTH: the rest
+// may repeat the command with its key.
+func fail(span trace.Span, err error) {
+	refusal, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		span.SetAttributes(semconv.ErrorType(err))
+		span.SetStatus(codes.Error, err.Error())
+		return
+	}
+	code, _, _ := strings.Cut(refusal.Error(), " ")
+	span.SetAttributes(semconv.ErrorTypeKey.String(code), semconv.DBResponseStatusCode(code))
+	span.SetStatus(codes.Error, code)
 }

@@ -31,7 +31,7 @@ func attributes(from []attribute.KeyValue) []*commonpb.KeyValue {
 	return to
 }
 
-// valueOf returns the value of an attribute as a message: the common kinds as such, lists and the like as text.
+// valueOf returns the value of an attribute as a message. Maps and bytes, which podinfo has none of, become text.
 func valueOf(v attribute.Value) *commonpb.AnyValue {
 	switch v.Type() {
 	case attribute.BOOL:
@@ -40,8 +40,14 @@ func valueOf(v attribute.Value) *commonpb.AnyValue {
 		return &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: v.AsInt64()}}
 	case attribute.FLOAT64:
 		return &commonpb.AnyValue{Value: &commonpb.AnyValue_DoubleValue{DoubleValue: v.AsFloat64()}}
+	case attribute.BOOLSLICE:
+		return listOf(v.AsBoolSlice(), attribute.BoolValue)
+	case attribute.INT64SLICE:
+		return listOf(v.AsInt64Slice(), attribute.Int64Value)
+	case attribute.FLOAT64SLICE:
+		return listOf(v.AsFloat64Slice(), attribute.Float64Value)
 	case attribute.STRINGSLICE:
-		return listOf(v.AsStringSlice())
+		return listOf(v.AsStringSlice(), attribute.StringValue)
 	case attribute.EMPTY:
 		return &commonpb.AnyValue{}
 	default:
@@ -53,10 +59,10 @@ func textOf(s string) *commonpb.AnyValue {
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: s}}
 }
 
-func listOf(texts []string) *commonpb.AnyValue {
-	list := &commonpb.ArrayValue{Values: make([]*commonpb.AnyValue, len(texts))}
-	for i, text := range texts {
-		list.Values[i] = textOf(text)
+func listOf[T any](items []T, value func(T) attribute.Value) *commonpb.AnyValue {
+	list := &commonpb.ArrayValue{Values: make([]*commonpb.AnyValue, len(items))}
+	for i, item := range items {
+		list.Values[i] = valueOf(value(item))
 	}
 	return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: list}}
 }

@@ -36,7 +36,8 @@ func at(url string) func(string) string {
 func described() *resource.Resource {
 	return resource.NewWithAttributes("https://schema.test", attribute.String("service.name", "test"),
 		attribute.Int("n", 1), attribute.Bool("b", true), attribute.Float64("f", .5),
-		attribute.StringSlice("list", []string{"a", "b"}))
+		attribute.StringSlice("list", []string{"a", "b"}), attribute.Int64Slice("ns", []int64{1, 2}),
+		attribute.BoolSlice("bs", []bool{true, false}), attribute.Float64Slice("fs", []float64{.5}))
 }
 
 func TestMetricsAreThoseOfTheReference(t *testing.T) {
