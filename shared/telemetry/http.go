@@ -74,10 +74,20 @@ func (t *tracedTransport) CloseIdleConnections() {
 
 func clientAttributes(r *http.Request) []attribute.KeyValue {
 	shown := url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host, Path: r.URL.Path, RawPath: r.URL.RawPath}
-	attributes := []attribute.KeyValue{
-		semconv.HTTPRequestMethodKey.String(conventionalMethod(r.Method)), semconv.URLFull(shown.String()),
+	return appendMethod([]attribute.KeyValue{
+		semconv.URLFull(shown.String()), semconv.ServerAddress(r.URL.Hostname()), semconv.ServerPort(portOf(r.URL)),
+	}, r.Method)
+}
+
+// portOf returns the port of a URL, that of its scheme where it names none.
+func portOf(u *url.URL) int {
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		return port
 	}
-	return appendAddress(attributes, r.URL.Host, semconv.ServerAddress, semconv.ServerPort)
+	if u.Scheme == "https" {
+		return 443
+	}
+	return 80
 }
 
 // tracedBody ends the span with the body.

@@ -195,6 +195,78 @@ func TestTransportTellsOfTheAnswer(t *testing.T) {
 	}
 }
 
+// TestTransportNamesTheServer calls URLs with and without a port, of which a client's span must have one.
+func TestTransportNamesTheServer(t *testing.T) {
+	t.Parallel()
+	exporter := tracetest.NewInMemoryExporter()
+	p := start(t, telemetry.Options{Exporters: telemetry.Exporters{
+		Traces: func(context.Context) (sdktrace.SpanExporter, error) { return kept{exporter}, nil },
+	}})
+	transport := p.Transport(unreachable{})
+	calls := []struct {
+		method, url, address string
+		port                 int64
+	}{
+		{http.MethodPost, "http://backend/echo", "backend", 80},
+		{http.MethodPost, "https://backend", "backend", 443},
+		{http.MethodPost, "https://[::1]:8443", "::1", 8443},
+		{"BREW", "http://[::1]", "::1", 80},
+	}
+	for _, c := range calls {
+		if resp, err := transport.RoundTrip(httptest.NewRequest(c.method, c.url, nil)); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	spans := exporter.GetSpans()
+	if len(spans) != len(calls) {
+		t.Fatalf("there are %d spans, want one a call", len(spans))
+	}
+	for i, span := range spans {
+		got, c := attribute.NewSet(span.Attributes...), calls[i]
+		address, _ := got.Value("server.address")
+		port, _ := got.Value("server.port")
+		if address.AsString() != c.address || port.AsInt64() != c.port {
+			t.Errorf("%s: the server is %q with port %d", c.url, address.AsString(), port.AsInt64())
+		}
+		method, _ := got.Value("http.request.method")
+		original, odd := got.Value("http.request.method_original")
+		if odd != (method.AsString() == "_OTHER") || odd && original.AsString() != c.method {
+			t.Errorf("%s: the method is %q, originally %q", c.method, method.AsString(), original.AsString())
+		}
+	}
+}
+
+// TestServerSpanSaysNoMoreThanItKnows serves a request without a port and without a user agent.
+func TestServerSpanSaysNoMoreThanItKnows(t *testing.T) {
+	t.Parallel()
+	exporter := tracetest.NewInMemoryExporter()
+	p := start(t, telemetry.Options{Exporters: telemetry.Exporters{
+		Traces: func(context.Context) (sdktrace.SpanExporter, error) { return kept{exporter}, nil },
+	}})
+	request := httptest.NewRequest(http.MethodGet, "http://[::1]/", nil)
+	p.Handler("/", answer(http.StatusOK)).ServeHTTP(httptest.NewRecorder(), request)
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	got := attribute.NewSet(exporter.GetSpans()[0].Attributes...)
+	if address, _ := got.Value("server.address"); address.AsString() != "::1" {
+		t.Errorf("server.address is %q, want ::1", address.AsString())
+	}
+	for _, name := range []attribute.Key{"server.port", "user_agent.original", "http.request.method_original"} {
+		if value, ok := got.Value(name); ok {
+			t.Errorf("%s is %q, want none", name, value.String())
+		}
+	}
+}
+
+// unreachable is a transport that reaches nobody.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }
+
 // kept keeps the spans when it is shut down.
 type kept struct{ *tracetest.InMemoryExporter }
 

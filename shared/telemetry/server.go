@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -62,12 +63,13 @@ func (t *tracedHandler) attributes(r *http.Request) []attribute.KeyValue {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	attributes := []attribute.KeyValue{
-		semconv.HTTPRequestMethodKey.String(conventionalMethod(r.Method)),
+	attributes := appendMethod([]attribute.KeyValue{
 		semconv.NetworkProtocolVersion(protocolVersion(r)),
 		semconv.URLPath(r.URL.Path),
 		semconv.URLScheme(scheme),
-		semconv.UserAgentOriginal(r.UserAgent()),
+	}, r.Method)
+	if agent := r.UserAgent(); agent != "" {
+		attributes = append(attributes, semconv.UserAgentOriginal(agent))
 	}
 	if t.route != "" {
 		attributes = append(attributes, semconv.HTTPRoute(t.route))
@@ -77,13 +79,13 @@ func (t *tracedHandler) attributes(r *http.Request) []attribute.KeyValue {
 	return append(attributes, attributesOf(r.Context())...)
 }
 
-// conventionalMethod returns the method as the conventions want it, "_OTHER" for one that is not known.
-func conventionalMethod(method string) string {
+// appendMethod adds the method as the conventions want it: one that is not known is "_OTHER", and original beside that.
+func appendMethod(to []attribute.KeyValue, method string) []attribute.KeyValue {
 	_, label := methodLabel(method)
 	if label == otherMethod {
-		return "_OTHER"
+		return append(to, semconv.HTTPRequestMethodOther, semconv.HTTPRequestMethodOriginal(method))
 	}
-	return label
+	return append(to, semconv.HTTPRequestMethodKey.String(label))
 }
 
 // protocolVersion is the version as the conventions write it: 1.1, but 2.
@@ -94,7 +96,7 @@ func protocolVersion(r *http.Request) string {
 	return fmt.Sprintf("%d.%d", r.ProtoMajor, r.ProtoMinor)
 }
 
-// appendAddress adds a host and, if there is one, its port.
+// appendAddress adds a host, without the brackets of IPv6, and, if there is one, its port.
 func appendAddress(
 	to []attribute.KeyValue, address string, host func(string) attribute.KeyValue, port func(int) attribute.KeyValue,
 ) []attribute.KeyValue {
@@ -103,7 +105,7 @@ func appendAddress(
 		if address == "" {
 			return to
 		}
-		return append(to, host(address))
+		return append(to, host(strings.Trim(address, "[]")))
 	}
 	to = append(to, host(name))
 	if n, err := strconv.Atoi(number); err == nil {
