@@ -107,7 +107,7 @@ func (c *eventContext) readRequest(raw []byte) {
 }
 
 // ownDomain tells whether the request came by the domain that API Gateway gives every API, not by a custom one. Only
-// there does a path begin with the name of the stage; a custom domain has the mapping's base path instead.
+// there does a path of format 1.0 begin with the stage; a custom domain has the mapping's base path instead.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html
 func (c *eventContext) ownDomain() bool {
 	return c.domain == "" || strings.Contains(c.domain, ".execute-api.")

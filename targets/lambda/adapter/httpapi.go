@@ -11,7 +11,8 @@ import (
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 //
 // Its query arrives raw, its cookies in a field of their own, its headers joined with commas; its path begins with the
-// stage, unless that is $default, or with the base path of a custom domain's mapping.
+// stage, unless that is $default. So it does on a custom domain: the document says that the path does not have the
+// mapping there, and https://github.com/CodeGenieApp/serverless-express/issues/465 that the stage stands in its place.
 type httpAPI struct {
 	library  converter
 	basePath string
@@ -20,7 +21,7 @@ type httpAPI struct {
 
 func (f httpAPI) request(e *event) (*http.Request, error) {
 	path := e.rawTarget()
-	if stage := e.context.stage; stage != "" && stage != "$default" && e.context.ownDomain() {
+	if stage := e.context.stage; stage != "" && stage != "$default" {
 		path = stripSegments(path, "/"+stage)
 	}
 	return requestV2(f.library, e, underPrefix(f.prefix, stripSegments(path, f.basePath), e.rawTarget()))
