@@ -140,7 +140,7 @@ func (a *Adapter) whole(ctx context.Context, r *http.Request, f format) (any, er
 		c.end()
 		answered = lateAnswer()
 	case !c.ok:
-		answered = panicAnswer()
+		answered = c.panicAnswer()
 	case w.overflow:
 		answered = tooLarge(f.limit())
 	case w.short():

@@ -26,6 +26,7 @@ type call struct {
 	grace   time.Duration // what a handler has to answer by itself, once its context has ended
 	done    chan struct{} // closed when the handler has returned and End has run
 	ok      bool          // the handler returned, it did not panic; to be read after done
+	gaveUp  bool          // it panicked with http.ErrAbortHandler because its context's deadline had passed; the same
 	ending  sync.Once
 }
 
@@ -52,13 +53,15 @@ func (c *call) run(w http.ResponseWriter, finish func()) {
 		defer close(c.done)
 		defer finish()
 		defer c.end()
-		c.ok = c.protect(func() {
+		var cause any
+		cause, c.ok = c.protect(func() {
 			r := c.request
 			if begin := c.adapter.options.Begin; begin != nil {
 				r = begin(r.Context(), r)
 			}
 			c.adapter.handler.ServeHTTP(w, r)
 		})
+		c.gaveUp = isAbort(cause) && errors.Is(c.request.Context().Err(), context.DeadlineExceeded)
 	})
 }
 
@@ -97,21 +100,28 @@ func (c *call) isDone() bool {
 	}
 }
 
-// protect reports whether f returned. A panic of f is logged, as net/http does, and does not end the process: on Lambda
-// that would cost the next caller a cold start.
-func (c *call) protect(f func()) (returned bool) {
+// protect reports whether f returned, and otherwise what it panicked with. That is logged, as net/http does, and does
+// not end the process: on Lambda that would cost the next caller a cold start.
+func (c *call) protect(f func()) (cause any, returned bool) {
 	defer func() {
 		if !returned { // a panic, or runtime.Goexit
-			c.logPanic(recover())
+			cause = recover()
+			c.logPanic(cause)
 		}
 	}()
 	f()
-	return true
+	return nil, true
+}
+
+// isAbort tells whether a handler panicked as net/http lets it, to end an answer that it cannot finish.
+func isAbort(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
 func (c *call) logPanic(cause any) {
 	log := c.adapter.options.Log
-	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) || log == nil {
+	if isAbort(cause) || log == nil {
 		return
 	}
 	log.WithContext(c.request.Context()).WithFields(logrus.Fields{
@@ -124,8 +134,13 @@ func lateAnswer() *reply {
 	return failure(http.StatusGatewayTimeout, "the request took longer than the function may run; ask for less at a time")
 }
 
-// panicAnswer is what a request gets whose handler panicked.
-func panicAnswer() *reply { return failure(http.StatusInternalServerError, "internal server error") }
+// panicAnswer is what a request gets whose handler panicked: where it only gave up in time, that it was late.
+func (c *call) panicAnswer() *reply {
+	if c.gaveUp {
+		return lateAnswer()
+	}
+	return failure(http.StatusInternalServerError, "internal server error")
+}
 
 // shortAnswer is what a request gets whose handler wrote less than it announced, where net/http closes the connection.
 func shortAnswer() *reply {

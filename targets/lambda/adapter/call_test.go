@@ -144,6 +144,39 @@ func TestHandlerThatIgnoresItsDeadline(t *testing.T) {
 	})
 }
 
+// A handler that gives its answer up when its context ends, as net/http lets it, was late. One that fails was not, even
+// if its End takes until the context has ended.
+func TestHandlerThatGivesUp(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		after  time.Duration
+		cause  error
+		end    time.Duration
+		status int
+	}{
+		"when its context ends":                  {after: time.Hour, cause: http.ErrAbortHandler, status: 504},
+		"before its context ends":                {after: time.Second, cause: http.ErrAbortHandler, status: 500},
+		"before, with an End that takes long":    {time.Second, http.ErrAbortHandler, 58550 * time.Millisecond, 500},
+		"panicking for good, when context ended": {after: time.Hour, cause: errors.New("torn"), status: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := adapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.WriteHeader(http.StatusOK)
+					select {
+					case <-r.Context().Done():
+					case <-time.After(test.after):
+					}
+					panic(test.cause)
+				}), adapter.Options{End: func(context.Context) { <-time.After(test.end) }})
+				d := answerOf(within(t, time.Minute), t, a, urlEvent)
+				checkError(t, d.StatusCode, d.Body, test.status)
+			})
+		})
+	}
+}
+
 func TestEndRunsAfterTheHandler(t *testing.T) {
 	t.Parallel()
 	var order []string

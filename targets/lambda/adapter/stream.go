@@ -99,15 +99,15 @@ func (a *streamAnswer) offer(h head) {
 	}
 }
 
-// finish ends the stream, after the handler has returned (ok) or panicked. What did not begin is an answer whole.
-func (a *streamAnswer) finish(ok bool) {
+// finish ends the stream, after the handler of c has returned or panicked. What did not begin is an answer whole.
+func (a *streamAnswer) finish(c *call) {
 	if a.began {
-		_ = a.pipe.CloseWithError(a.cause(ok)) // nil is the regular end
+		_ = a.pipe.CloseWithError(a.cause(c)) // nil is the regular end
 		return
 	}
 	switch {
-	case !ok:
-		a.offer(a.whole(panicAnswer()))
+	case !c.ok:
+		a.offer(a.whole(c.panicAnswer()))
 	case a.short():
 		a.offer(a.whole(shortAnswer()))
 	default:
@@ -119,8 +119,11 @@ func (a *streamAnswer) finish(ok bool) {
 func (a *streamAnswer) cut() {
 	a.abandon()
 	a.offer(a.whole(lateAnswer()))
-	_ = a.pipe.CloseWithError(&StreamCutError{"it took longer than the function may run"})
+	_ = a.pipe.CloseWithError(lateCut())
 }
+
+// lateCut is the end of a stream that would outlive its invocation.
+func lateCut() *StreamCutError { return &StreamCutError{"it took longer than the function may run"} }
 
 // whole is an answer that ends with its beginning. It has its length, even 0: a function URL answers in chunks and
 // sends no last chunk after an empty body, so that a client who is not told the length waits until the connection times
@@ -137,9 +140,11 @@ func (a *streamAnswer) whole(r *reply) head {
 }
 
 // cause is why a stream that has begun is cut, nil where it is whole.
-func (a *streamAnswer) cause(ok bool) error {
+func (a *streamAnswer) cause(c *call) error {
 	switch {
-	case !ok:
+	case c.gaveUp:
+		return lateCut()
+	case !c.ok:
 		return &StreamCutError{"the handler panicked"}
 	case a.overflow:
 		return &StreamCutError{"it is larger than the " + strconv.Itoa(streamLimit) + " bytes that the platform streams"}
@@ -162,7 +167,7 @@ func (a *Adapter) stream(ctx context.Context, r *http.Request) (*reply, io.ReadC
 	})
 	c.run(w, func() {
 		stop()
-		w.finish(c.ok)
+		w.finish(c)
 	})
 	h := <-w.heads
 	if h.whole {

@@ -282,6 +282,25 @@ func TestStreamDeadline(t *testing.T) {
 	}
 }
 
+// A handler that gives a stream up when its context ends does what net/http lets it: the stream was late.
+func TestStreamGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := adapter.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "begun")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}), adapter.Options{Streaming: true})
+		answer, err := a.Invoke(within(t, time.Minute), json.RawMessage(urlEvent))
+		s := streamed(t, answer, err)
+		checkLate(t, s, "begun", http.StatusOK)
+		if s.err == nil || !strings.Contains(s.err.Error(), "longer than the function may run") {
+			t.Errorf("the stream was cut with %v, which does not say that it was late", s.err)
+		}
+	})
+}
+
 func checkLate(t *testing.T, s stream, before string, status int) {
 	t.Helper()
 	if before == "" {
