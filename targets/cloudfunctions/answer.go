@@ -2,8 +2,10 @@ package cloudfunctions
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 
@@ -64,6 +66,14 @@ func (a *answer) cut() {
 	}
 	if conn, _, err := a.Hijack(); err == nil { // otherwise the handler took it over and closed it itself
 		_ = conn.Close()
+	}
+}
+
+// endReading bounds the wait for the rest of a body that the handler left unread. net/http takes it in before it sends
+// a short answer, and the framework's server has no timeout: a client that stops sending would never read the answer.
+func (a *answer) endReading(ctx context.Context, body io.ReadCloser) {
+	if deadline, ok := ctx.Deadline(); ok && body != http.NoBody {
+		_ = http.NewResponseController(a).SetReadDeadline(deadline)
 	}
 }
 

@@ -86,6 +86,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	a := &answer{ResponseWriter: w, health: f.app.Health}
 	defer f.flush(ctx)
+	defer a.endReading(ctx, r.Body)
 	defer a.cut()
 	if f.events.refuse(a, r) {
 		return

@@ -1,7 +1,10 @@
 package cloudfunctions_test
 
 import (
+	"bufio"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -78,5 +81,35 @@ func TestStreamThatMeetsItsDeadlineIsCut(t *testing.T) {
 	}
 	if strings.Contains(p.Stderr(), "panic") {
 		t.Errorf("the framework tells of a panic: %s", p.Stderr())
+	}
+}
+
+// TestAnswerDoesNotWaitForAnUnreadBody sends requests whose bodies nobody reads, and never ends them. Their connections
+// are to stay open, which is why the server wants the rest.
+func TestAnswerDoesNotWaitForAnUnreadBody(t *testing.T) {
+	t.Parallel()
+	p := start(t, "CLOUD_RUN_TIMEOUT_SECONDS=1")
+	for _, test := range []struct {
+		path, header string
+		want         int
+	}{
+		{"/version", "Content-Type: text/plain", 405}, {"/", "Ce-Id: 1", 415},
+		{"/", "Content-Type: application/grpc", 501},
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: podinfo\r\n%s\r\nContent-Length: 9\r\n\r\nhalf", test.path, test.header)
+		got, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("POST %s with %s is not answered: %v", test.path, test.header, err)
+		}
+		_ = got.Body.Close()
+		if got.StatusCode != test.want {
+			t.Errorf("POST %s with %s is answered %d, want %d", test.path, test.header, got.StatusCode, test.want)
+		}
 	}
 }
