@@ -101,7 +101,8 @@ func (e *events) parse(w http.ResponseWriter, r *http.Request) (event, bool) {
 	case "application/json":
 		return e.decode(w, r).legacy()
 	}
-	return event{}, false
+	// The other formats of CloudEvents, such as +protobuf, are told by name only.
+	return event{}, strings.HasPrefix(contentType, "application/cloudevents")
 }
 
 // decode reads what a body may say of an event. What cannot be read is left empty.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // The ways in which Google Cloud and its tools send an event, with a secret for data.
@@ -33,6 +35,10 @@ var eventFormats = []struct {
 	{
 		name: "batch", kind: "a batch of events",
 		headers: []string{"Content-Type: application/cloudevents-batch+json"}, body: `[{"id":"1","data":"s3cret"}]`,
+	},
+	{ // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/protobuf-format.md
+		name:    "structured mode, another format",
+		headers: []string{"Content-Type: application/cloudevents+protobuf"}, body: "\x0a\x06s3cret",
 	},
 	{ // https://cloud.google.com/pubsub/docs/push#receive_push
 		name: "push of Pub/Sub", id: "136969346945", kind: "google.cloud.pubsub.topic.v1.messagePublished",
@@ -71,20 +77,29 @@ func TestEventsAreNotLostSilently(t *testing.T) {
 				}
 			}
 		}
-		told := 0
-		for _, entry := range lines(t, p) {
-			if entry["severity"] == "ERROR" && entry["event_type"] != nil && entry["event_id"] != nil {
-				told++
-			}
+		testkit.Eventually(t, patience, "every event to be in the log", func() bool {
+			return toldEvents(t, p) == 3*len(eventFormats)
+		})
+		if strings.Contains(p.Stderr(), "s3cret") {
+			t.Errorf("the log tells the events' data:\n%s", p.Stderr())
 		}
-		if want := 3 * len(eventFormats); told != want || strings.Contains(p.Stderr(), "s3cret") {
-			t.Errorf("%d events are in the log, want %d and none of their data:\n%s", told, want, p.Stderr())
-		}
-		const counted = `http_request_duration_seconds_count{method="POST",path="unmatched",status="415"} 21`
+		counted := fmt.Sprintf(
+			`http_request_duration_seconds_count{method="POST",path="unmatched",status="415"} %d`, 3*len(eventFormats))
 		if metrics := ask(t, p, "GET", "/metrics", "").body; !strings.Contains(metrics, counted) {
 			t.Errorf("the events are not counted: %s is missing", counted)
 		}
 	}
+}
+
+// toldEvents counts the lines of the log about events.
+func toldEvents(t *testing.T, p *testkit.Process) (told int) {
+	t.Helper()
+	for _, entry := range lines(t, p) {
+		if entry["severity"] == "ERROR" && entry["event_type"] != nil && entry["event_id"] != nil {
+			told++
+		}
+	}
+	return told
 }
 
 // TestEventsPassWhereABodyIsTaken: there, and where nobody triggers anything, an event is a request like any other.
