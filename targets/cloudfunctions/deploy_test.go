@@ -114,6 +114,10 @@ func TestRootDeploysAsItIs(t *testing.T) {
 		t.Fatalf("the module is called %s", path)
 	}
 
+	if all, used := packages(t, upload, "./..."), packages(t, upload, "-deps", "."); !slices.Equal(all, used) {
+		t.Errorf("the packages\n%s\nare uploaded, and the function is built from\n%s", all, used)
+	}
+
 	write(t, filepath.Join(upload, "functions.local/app/main.go"), []byte(generatedMain))
 	binary := filepath.Join(t.TempDir(), "main")
 	run(t, upload, "go", "build", "-o", binary, "./functions.local/app")
@@ -134,6 +138,15 @@ func TestRootDeploysAsItIs(t *testing.T) {
 	if err := <-slow; err != nil {
 		t.Errorf("the request in flight at SIGTERM has no answer: %v", err)
 	}
+}
+
+// packages lists those of the module, sorted, that go list finds with args.
+func packages(t *testing.T, dir string, args ...string) []string {
+	t.Helper()
+	list := strings.Fields(run(t, dir, "go", append([]string{"list"}, args...)...))
+	list = slices.DeleteFunc(list, func(path string) bool { return !strings.HasPrefix(path, module) })
+	slices.Sort(list)
+	return list
 }
 
 // generatedMain has the shape of the main package that the builder writes.
