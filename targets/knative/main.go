@@ -60,13 +60,14 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 // target is what the platform changes about the settings. It ends TLS itself and has one port to offer, which answers
 // HTTP/2 whether the revision calls it http1 or h2c. The metrics keep clear of queue-proxy's ports: 8008, 8012, 8013,
 // 8022, 8112, 9090 and 9091. A revision's pod may take as long to end as its requests may take, 300 s unless it says
-// otherwise.
+// otherwise. The hook before SIGTERM takes 30 s of them at least (see linger.go), and --shutdown-delay and the last
+// flush take theirs.
 func target() config.Target {
 	return config.Target{
 		Name:        "podinfo-knative",
 		Environment: map[string]string{"port": "PORT"},
 		Defaults: map[string]string{
-			"port": "8080", "h2c": "true", "port-metrics": "9797", "server-shutdown-timeout": "300s",
+			"port": "8080", "h2c": "true", "port-metrics": "9797", "server-shutdown-timeout": "265s",
 		},
 		Withheld: []string{"cert-path", "grpc-port", "h2c", "secure-port"},
 	}

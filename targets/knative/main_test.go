@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -125,6 +126,20 @@ func TestTarget(t *testing.T) {
 		if cfg.MetricsPort == reserved {
 			t.Errorf("the metrics port is %d, which is queue-proxy's", reserved)
 		}
+	}
+}
+
+// TestStopFitsIntoARevisionsTimeout: the pod is killed at its end, and the hook before SIGTERM waits for queue-proxy,
+// which wants to see no request for 30 s (https://github.com/knative/serving/blob/main/pkg/queue/sharedmain/main.go).
+func TestStopFitsIntoARevisionsTimeout(t *testing.T) {
+	t.Parallel()
+	const revision, hook, flush = 300 * time.Second, 30 * time.Second, time.Second
+	cfg, err := config.Load(nil, nil, target())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stop := cfg.ShutdownDelay + cfg.ServerShutdownTimeout; hook+stop+flush > revision {
+		t.Errorf("the stop may take %s after the hook's %s, and the pod is killed after %s", stop, hook, revision)
 	}
 }
 
