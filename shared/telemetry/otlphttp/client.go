@@ -160,7 +160,7 @@ func retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	// Of a number that is too large it returns the largest of 32 bits, which is long enough.
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second //nolint:gosec // 32 bits
+		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return time.Until(at)
