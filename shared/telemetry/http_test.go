@@ -262,6 +262,34 @@ func TestServerSpanSaysNoMoreThanItKnows(t *testing.T) {
 	}
 }
 
+func TestServerSpanTellsOfAnswersCutOff(t *testing.T) {
+	t.Parallel()
+	exporter := tracetest.NewInMemoryExporter()
+	p := start(t, telemetry.Options{Exporters: telemetry.Exporters{
+		Traces: func(context.Context) (sdktrace.SpanExporter, error) { return kept{exporter}, nil },
+	}})
+	server := httptest.NewServer(p.Handler("/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		panic(http.ErrAbortHandler)
+	})))
+	req, err := http.NewRequestWithContext(bounded(t), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := server.Client().Do(req); err == nil {
+		_ = resp.Body.Close()
+	}
+	server.Close()
+	if err := p.Shutdown(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	span := exporter.GetSpans()[0]
+	got := attribute.NewSet(span.Attributes...)
+	if kind, _ := got.Value("error.type"); span.Status.Code != codes.Error || kind.AsString() != "aborted" {
+		t.Errorf("the span has the status %v and error.type %q, want an error and aborted", span.Status, kind.AsString())
+	}
+}
+
 // unreachable is a transport that reaches nobody.
 type unreachable struct{}
 

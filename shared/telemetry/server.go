@@ -49,6 +49,7 @@ func (t *tracedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := &tracedWriter{ResponseWriter: w, status: http.StatusOK}
 	defer answer.end(span)
 	t.next.ServeHTTP(answer, r.WithContext(ctx))
+	answer.whole = true
 }
 
 func (t *tracedHandler) name(r *http.Request) string {
@@ -119,6 +120,7 @@ type tracedWriter struct {
 	http.ResponseWriter
 	status  int
 	written bool
+	whole   bool // the handler returned: it did not panic to cut the answer off
 }
 
 // WriteHeader notes the first final status.
@@ -144,9 +146,13 @@ func (w *tracedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // end finishes the span with the status. Only the server's own failures are errors of a server's span.
 func (w *tracedWriter) end(span trace.Span) {
 	span.SetAttributes(semconv.HTTPResponseStatusCode(w.status))
-	if w.status >= http.StatusInternalServerError {
+	switch {
+	case w.status >= http.StatusInternalServerError:
 		span.SetStatus(codes.Error, "")
 		span.SetAttributes(semconv.ErrorTypeKey.String(strconv.Itoa(w.status)))
+	case !w.whole:
+		span.SetStatus(codes.Error, "the answer was cut off")
+		span.SetAttributes(semconv.ErrorTypeKey.String("aborted"))
 	}
 	span.End()
 }
