@@ -5,34 +5,48 @@ import (
 	"encoding/json"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/podinfo-targets/podinfo/shared/info"
 )
 
-// fixedAnswers are the bodies that never change while the process lives, rendered once.
+// fixedAnswers are the bodies that never change while the process lives, rendered once. encoding/json stays out of
+// making them, because a function's cold start would wait for it: it first learns each type that it writes.
 type fixedAnswers struct {
 	version, ok                   []byte
 	faultsEnabled, faultsDisabled []byte
-	info                          infoAnswer
-	color                         []string      // the X-Color header of /echo
-	headers                       []headerField // what podinfo adds to a request that it hands on
+	info                          func() infoAnswer // made when it is first asked for
+	color                         []string          // the X-Color header of /echo
+	headers                       []headerField     // what podinfo adds to a request that it hands on
 }
 
 func newFixedAnswers(id info.Identity) fixedAnswers {
 	return fixedAnswers{
-		version: mustJSON(struct {
-			Commit  string `json:"commit"`
-			Version string `json:"version"`
-		}{id.Revision, id.Version}),
-		ok:             mustJSON(map[string]string{"status": "OK"}),
-		faultsEnabled:  mustJSON(map[string]string{"fault_injection": "enabled"}),
-		faultsDisabled: mustJSON(map[string]string{"fault_injection": "disabled"}),
-		info:           newInfoAnswer(id),
+		version:        object([2]string{"commit", id.Revision}, [2]string{"version", id.Version}),
+		ok:             object([2]string{"status", "OK"}),
+		faultsEnabled:  object([2]string{"fault_injection", "enabled"}),
+		faultsDisabled: object([2]string{"fault_injection", "disabled"}),
+		info:           sync.OnceValue(func() infoAnswer { return newInfoAnswer(id) }),
 		color:          []string{id.Color},
 		headers: []headerField{
 			{"X-Api-Revision", []string{id.Revision}}, {"X-Api-Version", []string{id.Version}},
 		},
 	}
+}
+
+// object renders names and their values as mustJSON would.
+func object(members ...[2]string) []byte {
+	body := []byte("{")
+	for i, member := range members {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, "\n  "...)
+		body = appendString(body, member[0])
+		body = append(body, ": "...)
+		body = appendString(body, member[1])
+	}
+	return append(body, "\n}"...)
 }
 
 // mustJSON renders v indented by two spaces and with HTML's characters escaped.

@@ -59,3 +59,18 @@ func TestAddedFieldsReplaceTheClients(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+// TestObject has values that JSON escapes, as those that are linked in or configured may be.
+func TestObject(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"", "plain", `"quoted" \`, "<b>&</b>", "grüezi", "\x00\x7f\u2028", "\xff"} {
+		got := object([2]string{"a", value}, [2]string{"b", "c"})
+		want := mustJSON(struct {
+			A string `json:"a"`
+			B string `json:"b"`
+		}{value, "c"})
+		if string(got) != string(want) {
+			t.Errorf("the object of %q is\n%s, want\n%s", value, got, want)
+		}
+	}
+}

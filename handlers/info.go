@@ -66,7 +66,7 @@ func (a *API) version(w http.ResponseWriter, _ *http.Request) {
 func (a *API) info(w http.ResponseWriter, _ *http.Request) {
 	buf := borrowBuffer()
 	defer returnBuffer(buf)
-	a.fixed.info.render(buf)
+	a.fixed.info().render(buf)
 	sendJSON(w, http.StatusOK, buf.Bytes())
 }
 
