@@ -16,6 +16,10 @@ import (
 // mask replaces what is hidden. Its length tells nothing about the length of the secret.
 const mask = "********"
 
+// pem is in every private key that is written as text (RFC 7468), such as that of a Google service account, whose whole
+// JSON people put into variables of all names.
+const pem = "PRIVATE KEY-----"
+
 var (
 	// A secret is known by a part of its variable's name, wherever it stands: APIKEY, AWS_SECRET_ACCESS_KEY, keyFile.
 	// The AWS credentials (access key id, secret key, session and security token, container authorization) all match.
@@ -48,8 +52,8 @@ func pattern(expression string) func() *regexp.Regexp {
 }
 
 // List returns the variables of environ (as from [os.Environ]) as NAME=value, in the same order. The result is a copy
-// and never nil. Unless showSecrets is set, the value of a variable whose name looks like a secret is masked as a whole
-// (an empty value stays empty), and the others are passed through [Redact].
+// and never nil. Unless showSecrets is set, the value of a variable whose name looks like a secret, or that holds a
+// private key, is masked as a whole (an empty value stays empty), and the others are passed through [Redact].
 func List(environ []string, showSecrets bool) []string {
 	list := make([]string, 0, len(environ))
 	if showSecrets {
@@ -78,7 +82,7 @@ func masked(variable string) string {
 	switch {
 	case !found || value == "":
 		return variable
-	case secretName(name):
+	case secretName(name), strings.Contains(value, pem):
 		return name + "=" + mask
 	default:
 		return name + "=" + Redact(value)

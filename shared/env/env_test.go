@@ -30,6 +30,9 @@ func TestListMasks(t *testing.T) {
 		{"SENTRY_DSN=https://x@sentry", "SENTRY_DSN=********"},
 		{"A_SECRET=with=equal=signs", "A_SECRET=********"},
 		{"EMPTY_TOKEN=", "EMPTY_TOKEN="},
+		{`GCP_ACCOUNT={"private_key":"-----BEGIN PRIVATE KEY-----\nx"}`, "GCP_ACCOUNT=********"},
+		{"TLS=-----BEGIN CERTIFICATE-----x\n-----BEGIN EC PRIVATE KEY-----\nx", "TLS=********"},
+		{"CA=-----BEGIN CERTIFICATE-----\nx", "CA=-----BEGIN CERTIFICATE-----\nx"},
 
 		{"REDIS_URL=redis://user:p4ss@redis:6379/0", "REDIS_URL=redis://user:********@redis:6379/0"},
 		{"PODINFO_CACHE_SERVER=tcp://:p4ss@redis:6379", "PODINFO_CACHE_SERVER=tcp://:********@redis:6379"},
