@@ -85,6 +85,12 @@ func parseTracingHeader(text string) tracingHeader {
 	return h
 }
 
+// unsampledToo tells whether text is the header of the same trace, and like h does not sample it.
+func (h tracingHeader) unsampledToo(text string) bool {
+	other := parseTracingHeader(text)
+	return h.root != "" && h.root == other.root && !h.sampled && !other.sampled
+}
+
 // parseRoot returns the root itself and its digits. Callers of the function can send what they like as a root.
 func parseRoot(text string) (root, traceID string) {
 	version, rest, _ := strings.Cut(text, "-")

@@ -34,22 +34,29 @@ type tracing struct {
 	pause    time.Time // until when nothing is flushed
 }
 
+// xrayHeaderName is the name of the header that parseTracingHeader reads.
+const xrayHeaderName = "X-Amzn-Trace-Id"
+
 func newTracing(providers *telemetry.Providers) *tracing { return &tracing{providers: providers} }
 
 // begin makes the request a part of the trace that X-Ray has of its invocation: the parent is Lambda's own segment,
 // where the header that came with the event names the one before it, or none.
 //
 // An invocation that X-Ray does not sample is left out. Lambda gives such a header to every function whose active
-// tracing is off, and taken for a parent it would switch off all tracing. Nor does it win over a traceparent header:
-// that caller is known to the collector, and Lambda's segment is so in X-Ray alone. Those who send their spans there
-// set OTEL_PROPAGATORS=xray, see https://opentelemetry.io/docs/specs/semconv/faas/aws-lambda/.
+// tracing is off, and function URLs put it into their events as well: taken for a parent it would switch off all
+// tracing. Nor does it win over a traceparent header: that caller is known to the collector, and Lambda's segment is so
+// in X-Ray alone. Those who send their spans there set OTEL_PROPAGATORS=xray, see
+// https://opentelemetry.io/docs/specs/semconv/faas/aws-lambda/.
 func (t *tracing) begin(ctx context.Context, r *http.Request) *http.Request {
 	inv := invocationOf(ctx)
 	if t.providers == nil || inv == nil {
 		return r
 	}
-	if inv.xray.sampled {
-		r.Header.Set("X-Amzn-Trace-Id", inv.xray.text)
+	switch {
+	case inv.xray.sampled:
+		r.Header.Set(xrayHeaderName, inv.xray.text)
+	case inv.xray.unsampledToo(r.Header.Get(xrayHeaderName)):
+		r.Header.Set(xrayHeaderName, "Root="+inv.xray.root)
 	}
 	return r.WithContext(telemetry.ContextWithAttributes(r.Context(), inv.attributes()...))
 }

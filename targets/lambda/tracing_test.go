@@ -157,6 +157,8 @@ func TestBegin(t *testing.T) {
 	on, _ := recording(t, new(collector))
 	const event = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=53995c3f42cd8ad8;Sampled=1"
 	const unsampled = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0"
+	const root = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+	const foreign = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0"
 	for name, test := range map[string]struct {
 		tracing                 *tracing
 		event, invocation, want string
@@ -165,6 +167,8 @@ func TestBegin(t *testing.T) {
 		"also where the event came without a header": {on, "", xrayHeader, xrayHeader},
 		"one that is not sampled is no parent":       {on, "", unsampled, ""},
 		"and leaves the event's header":              {on, event, unsampled, event},
+		"unless that is not sampled either":          {on, unsampled + ";Lineage=1:f8c01797:0", unsampled, root},
+		"and is of the same trace":                   {on, foreign, unsampled, foreign},
 		"as an invocation without a header does":     {on, event, "", event},
 		"without telemetry nothing is changed":       {newTracing(nil), event, xrayHeader, event},
 	} {
