@@ -7,17 +7,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
+	"github.com/spf13/viper"
 )
 
 // largestFile bounds the config file. It is what Kubernetes allows for all of a ConfigMap.
@@ -50,8 +47,8 @@ func (s *settings) readFile(dir, name string) error {
 }
 
 // giveFrom sets row from the key of its name.
-func (s *settings) giveFrom(file map[string]any, row *setting, source string) error {
-	content := file[row.name]
+func (s *settings) giveFrom(file *viper.Viper, row *setting, source string) error {
+	content := file.Get(row.name)
 	if content == nil {
 		return nil
 	}
@@ -101,9 +98,8 @@ func scalar(content any) (text string, ok bool) {
 	return "", false
 }
 
-// parseFile reads the file at path and returns its keys in lower case, for case does not matter in them, or nil when
-// there is no file. Of keys that differ in nothing but case the one in lower case counts.
-func parseFile(path string) (map[string]any, error) {
+// parseFile reads the file at path, or returns nil when there is none.
+func parseFile(path string) (*viper.Viper, error) {
 	content, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
@@ -111,20 +107,18 @@ func parseFile(path string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	format, parse, err := formatOf(path)
+	format, err := formatOf(path)
 	if err != nil {
 		return nil, err
 	}
-	var parsed map[string]any
-	if err := parse(content, &parsed); err != nil {
+	parsed := viper.New()
+	parsed.SetConfigType(format)
+	if err := parsed.ReadConfig(bytes.NewReader(content)); err != nil {
 		// The parser's own words may quote the file, and with it a secret. The line's number does not.
-		return nil, fmt.Errorf("not valid %s%s; mend it or take the file away", format, position(err, content))
+		return nil, fmt.Errorf("not valid %s%s; mend it or take the file away",
+			strings.ToUpper(format), position(err, content))
 	}
-	file := make(map[string]any, len(parsed))
-	for _, key := range slices.Sorted(maps.Keys(parsed)) { // Capitals sort before small letters.
-		file[strings.ToLower(key)] = parsed[key]
-	}
-	return file, nil
+	return parsed, nil
 }
 
 // readSmall reads a regular file of a bounded size, so that neither a pipe nor a device can hold up the start.
@@ -160,18 +154,15 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w; make it readable or take it away", err)
 }
 
-// formatOf tells the format, and what parses it, from the last extension, so that a name may hold dots. A name without
-// one is YAML.
-func formatOf(path string) (name string, parse func(content []byte, into any) error, err error) {
-	switch strings.ToLower(filepath.Ext(path)) {
+// formatOf tells the format from the last extension, so that a name may hold dots. A name without one is YAML.
+func formatOf(path string) (string, error) {
+	switch extension := strings.ToLower(filepath.Ext(path)); extension {
 	case "", ".yaml", ".yml":
-		return "YAML", yaml.Unmarshal, nil
-	case ".json":
-		return "JSON", json.Unmarshal, nil
-	case ".toml":
-		return "TOML", toml.Unmarshal, nil
+		return "yaml", nil
+	case ".json", ".toml":
+		return extension[1:], nil
 	}
-	return "", nil, errors.New("unknown kind of file; end its name in .yaml, .json or .toml")
+	return "", errors.New("unknown kind of file; end its name in .yaml, .json or .toml")
 }
 
 // position says in which line a parser gave up, as far as its error tells.

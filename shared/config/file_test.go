@@ -41,15 +41,6 @@ func TestFileFormats(t *testing.T) {
 	}
 }
 
-func TestFileKeysIgnoreCase(t *testing.T) {
-	t.Parallel()
-	const content = "Port: 8080\nUI-Message: from file\nui-color: small\nUI-COLOR: capitals\n"
-	c := load(t, []string{"--config-path=" + dir(t, "config.yaml", content)}, nil)
-	if c.Port != 8080 || c.UIMessage != "from file" || c.UIColor != "small" {
-		t.Errorf("port %d, message %q, color %q, want 8080, from file and small", c.Port, c.UIMessage, c.UIColor)
-	}
-}
-
 // A ConfigMap may be optional, and the directory may belong to the application: the start goes on with the defaults.
 func TestFileMissing(t *testing.T) {
 	t.Parallel()
