@@ -29,15 +29,16 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/logging"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/telemetry/otlphttp"
+	"github.com/podinfo-targets/podinfo/shared/traffic"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
 )
 
 // Function is podinfo as the framework calls it. Open makes it.
 type Function struct {
-	app     *app.App
-	events  *events
-	flusher *flusher
-	traffic traffic
+	app      *app.App
+	events   *events
+	flusher  *flusher
+	requests traffic.Counter
 }
 
 // Start opens the function for the process that it runs in, and from then on ends that process in order when it is
@@ -78,8 +79,8 @@ func Open(environ []string, stderr io.Writer, exit func(code int)) (*Function, e
 
 // ServeHTTP answers a request that the framework hands over.
 func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.traffic.enter()
-	defer f.traffic.leave()
+	f.requests.Begin()
+	defer f.requests.End()
 	ctx, cancel := withinDeadline(r.Context())
 	defer cancel()
 	r = r.WithContext(withTrace(ctx, r.Header))
@@ -97,7 +98,7 @@ func (f *Function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // flush sends what the requests so far have recorded, unless another one is still in flight: that one will.
 func (f *Function) flush(ctx context.Context) {
-	if f.traffic.alone() {
+	if f.requests.InFlight() <= 1 {
 		f.flusher.flush(ctx)
 	}
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/shared/traffic"
 )
 
 // Cloud Run kills an instance 10 seconds after SIGTERM, see
@@ -20,8 +21,6 @@ const (
 	// quiet is how long nothing may be in flight before the process leaves. In it the framework's server, which cannot
 	// be asked, writes the last bytes of the last answer, and takes in what was on its way.
 	quiet = 250 * time.Millisecond
-	// look is how often it is looked.
-	look = 5 * time.Millisecond
 )
 
 // stopOn waits for the first signal, then stops in order and returns the exit code, 0. A second signal is for who does
@@ -51,45 +50,13 @@ func (f *Function) stop(ctx context.Context) {
 	var ending sync.WaitGroup
 	var sockets int
 	ending.Go(func() { sockets = f.app.API.Shutdown(ctx) })
-	f.traffic.settle(ctx)
+	traffic.Settle(ctx, int(quiet/traffic.Look)+1, f.requests.Watch(f.requests.InFlight))
 	ending.Wait()
-	if requests := f.traffic.inFlight(); requests > 0 || sockets > 0 {
+	if requests := f.requests.InFlight(); requests > 0 || sockets > 0 {
 		f.app.Log.WithFields(logrus.Fields{"requests": requests, "websockets": sockets}).
 			Warn("requests were cut, since the platform gives no more time")
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	f.app.Close(last)
-}
-
-// traffic counts the requests.
-type traffic struct{ begun, ended atomic.Int64 }
-
-func (t *traffic) enter() { t.begun.Add(1) }
-func (t *traffic) leave() { t.ended.Add(1) }
-
-// inFlight is the number of requests that are not answered yet.
-func (t *traffic) inFlight() int64 {
-	ended := t.ended.Load() // First, for a request that begins in between must not make the number negative.
-	return t.begun.Load() - ended
-}
-
-// alone tells the one request in flight that there is no other.
-func (t *traffic) alone() bool { return t.inFlight() <= 1 }
-
-// settle waits until nothing has been in flight for a while, or ctx ends.
-func (t *traffic) settle(ctx context.Context) {
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	begun, since := t.begun.Load(), time.Now()
-	for time.Since(since) < quiet {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if now := t.begun.Load(); now != begun || t.inFlight() > 0 {
-			begun, since = now, time.Now()
-		}
-	}
 }

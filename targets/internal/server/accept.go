@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/shared/traffic"
 )
 
 const (
@@ -32,7 +34,7 @@ func (s *Server) stopAccepting(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostAccept)
 	defer cancel()
-	settle(ctx, handshakes, func() bool { return slices.ContainsFunc(listeners, queued) })
+	traffic.Settle(ctx, handshakes, func() bool { return slices.ContainsFunc(listeners, queued) })
 	for _, l := range listeners {
 		_ = l.Close()
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/shared/traffic"
 )
 
 const (
@@ -61,7 +63,7 @@ func (s *Server) announce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.ShutdownTimeout)
 	defer cancel()
 	if s.o.Linger(ctx) {
-		settle(ctx, stragglers, s.tracker.watch())
+		traffic.Settle(ctx, stragglers, s.tracker.watch())
 	}
 }
 
@@ -98,10 +100,10 @@ func (s *Server) part(ctx context.Context) int {
 // http.Server.Shutdown, from which on requests are read but not answered any more.
 func (s *Server) answerAll(ctx context.Context) {
 	if s.connections.Load() > 0 || s.upgrades.count() > 0 {
-		settle(ctx, stragglers, s.tracker.watch())
+		traffic.Settle(ctx, stragglers, s.tracker.watch())
 	}
 	s.sayGoodbye(ctx)
-	await(ctx, func() bool { return s.tracker.inFlight() == 0 })
+	traffic.Await(ctx, func() bool { return s.tracker.inFlight() == 0 })
 }
 
 // sayGoodbye closes idle connections, those of HTTP/2 with GOAWAY (RFC 9113 §6.8).
@@ -113,7 +115,7 @@ func (s *Server) sayGoodbye(ctx context.Context) {
 		ending.Go(func() { _ = l.server.Shutdown(ctx) }) // Its only error is ctx's; what is left is counted and cut.
 	}
 	ending.Wait()
-	await(ctx, func() bool { return s.upgrades.count() == 0 })
+	traffic.Await(ctx, func() bool { return s.upgrades.count() == 0 })
 }
 
 // cut closes every connection that is left, and gives the handlers behind them a moment to notice.
@@ -124,7 +126,7 @@ func (s *Server) cut() {
 	s.upgrades.close()
 	ctx, cancel := context.WithTimeout(context.Background(), leastClose)
 	defer cancel()
-	await(ctx, func() bool { return s.tracker.inFlight() == 0 && s.upgrades.count() == 0 })
+	traffic.Await(ctx, func() bool { return s.tracker.inFlight() == 0 && s.upgrades.count() == 0 })
 }
 
 func (s *Server) stopGRPC(ctx context.Context) {

@@ -8,17 +8,18 @@ import (
 	"sync/atomic"
 
 	"github.com/podinfo-targets/podinfo/shared/health"
+	"github.com/podinfo-targets/podinfo/shared/traffic"
 )
 
 // tracker counts the requests on every kind of connection, and announces the end of the connection in every answer
 // whose head goes out once the server drains (RFC 9112 §9.6; an HTTP/2 server sends GOAWAY for it). Keep-alive clients
 // go elsewhere then, and none finds its connection closed under a request.
 type tracker struct {
-	next         http.Handler
-	health       *health.State
-	streams      func() int64 // of gRPC, among the requests
-	begun, ended atomic.Int64
-	lingering    atomic.Bool // draining, but not leaving yet
+	next      http.Handler
+	health    *health.State
+	requests  traffic.Counter
+	streams   func() int64 // of gRPC, among the requests
+	lingering atomic.Bool  // draining, but not leaving yet
 }
 
 func newTracker(o Options) *tracker {
@@ -32,22 +33,14 @@ func newTracker(o Options) *tracker {
 // inFlight is the number of requests that are not answered yet. Connections that were taken over, as websockets are,
 // and streams of gRPC are not among them: neither ends by itself.
 func (t *tracker) inFlight() int64 {
-	ended := t.ended.Load() // First, for a request that begins in between must not make the number negative.
-	return max(0, t.begun.Load()-ended-t.streams())
+	return max(0, t.requests.InFlight()-t.streams())
 }
 
 // watch returns a function that tells whether a request is in flight, or has begun since it was last asked.
-func (t *tracker) watch() (busy func() bool) {
-	begun := t.begun.Load()
-	return func() bool {
-		before := begun
-		begun = t.begun.Load()
-		return begun != before || t.inFlight() > 0
-	}
-}
+func (t *tracker) watch() (busy func() bool) { return t.requests.Watch(t.inFlight) }
 
 func (t *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	t.begun.Add(1)
+	t.requests.Begin()
 	a := answers.Get().(*answer)
 	*a = answer{ResponseWriter: w, tracker: t}
 	defer a.end()
@@ -66,7 +59,7 @@ var answers = sync.Pool{New: func() any { return new(answer) }}
 
 func (a *answer) end() {
 	if !a.hijacked {
-		a.tracker.ended.Add(1)
+		a.tracker.requests.End()
 	}
 	*a = answer{}
 	answers.Put(a)
@@ -101,7 +94,7 @@ func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
 	if err == nil {
 		a.hijacked = true
-		a.tracker.ended.Add(1)
+		a.tracker.requests.End()
 	}
 	return conn, rw, err
 }
