@@ -1,4 +1,4 @@
-// Package env shows the environment of the process without giving its secrets away.
+// Package env reads the environment of the process, and shows it without giving its secrets away.
 //
 // podinfo publishes its environment (the route /env and the gRPC EnvService) because that is how people look into a pod
 // while they learn. Pods, functions and CI jobs also carry credentials in there, so values are masked unless the

@@ -1,12 +1,11 @@
 package cloudfunctions
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/info"
 )
 
@@ -32,21 +31,11 @@ type platform struct {
 }
 
 func platformOf(environ []string) platform {
-	var p platform
-	for _, variable := range environ {
-		name, value, _ := strings.Cut(variable, "=")
-		switch name {
-		case "K_SERVICE":
-			p.service = value
-		case "K_REVISION":
-			p.revision = value
-		case "K_CONFIGURATION":
-			p.configuration = value
-		case "GOOGLE_CLOUD_PROJECT":
-			p.project = value
-		}
+	getenv := env.Lookup(environ)
+	return platform{
+		service: getenv("K_SERVICE"), revision: getenv("K_REVISION"), configuration: getenv("K_CONFIGURATION"),
+		project: getenv("GOOGLE_CLOUD_PROJECT"),
 	}
-	return p
 }
 
 // attributes names this instance as https://opentelemetry.io/docs/specs/semconv/resource/faas/ and

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"strings"
-
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/info"
 )
 
@@ -15,20 +14,10 @@ import (
 type revision struct{ service, name, configuration string }
 
 func newRevision(environ []string) revision {
+	getenv := env.Lookup(environ)
 	return revision{
-		service: lookup(environ, "K_SERVICE"), name: lookup(environ, "K_REVISION"),
-		configuration: lookup(environ, "K_CONFIGURATION"),
+		service: getenv("K_SERVICE"), name: getenv("K_REVISION"), configuration: getenv("K_CONFIGURATION"),
 	}
-}
-
-// lookup returns the value of a variable, the first of its name as everywhere.
-func lookup(environ []string, name string) string {
-	for _, variable := range environ {
-		if value, found := strings.CutPrefix(variable, name+"="); found {
-			return value
-		}
-	}
-	return ""
 }
 
 // fields are for the readers of /api/info.

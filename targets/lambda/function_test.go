@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
 	"github.com/podinfo-targets/podinfo/targets/lambda/adapter"
@@ -27,7 +28,7 @@ func assembled(t *testing.T, environ ...string) (*function, *bytes.Buffer) {
 	}
 	t.Cleanup(func() { a.Close(context.Background()) })
 	a.Log.ReplaceHooks(withIDs(a.Log.Hooks))
-	return newFunction(a, adapter.New(a.API, adapter.Options{}), lookup(environ)), &log
+	return newFunction(a, adapter.New(a.API, adapter.Options{}), env.Lookup(environ)), &log
 }
 
 func TestWarmersAreAnswered(t *testing.T) {
@@ -86,15 +87,5 @@ func TestTerminateClosesAndLeaves(t *testing.T) {
 	f.terminate()
 	if took := time.Since(start); code != 0 || took > closeTimeout {
 		t.Errorf("left with %d after %s", code, took)
-	}
-}
-
-func TestLookup(t *testing.T) {
-	t.Parallel()
-	get := lookup([]string{"A=1", "AB=2=3", "EMPTY=", "BROKEN"})
-	for name, want := range map[string]string{"A": "1", "AB": "2=3", "EMPTY": "", "BROKEN": "", "B": ""} {
-		if got := get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/telemetry/otlphttp"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
@@ -22,7 +23,7 @@ func main() { os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) }
 // run is the whole program, from the command line, which is empty on Lambda, to the exit code. It returns when the
 // function cannot be started; otherwise Lambda ends the process.
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	getenv := lookup(environ)
+	getenv := env.Lookup(environ)
 	stdout, stderr = inTurn(stdout, stderr)
 	cfg, err := config.Load(args, environ, target(getenv))
 	if err == nil {

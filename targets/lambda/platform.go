@@ -2,25 +2,12 @@ package main
 
 import (
 	"strconv"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/podinfo-targets/podinfo/shared/info"
 )
-
-// lookup returns what finds the variables of environ.
-func lookup(environ []string) func(string) string {
-	return func(name string) string {
-		for _, variable := range environ {
-			if value, is := strings.CutPrefix(variable, name+"="); is {
-				return value
-			}
-		}
-		return ""
-	}
-}
 
 // attributes describes the function to those who read its telemetry, by the variables that Lambda sets
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime) and in the

@@ -6,12 +6,13 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/info"
 )
 
 // variables are some that Lambda sets.
 func variables() func(string) string {
-	return lookup([]string{
+	return env.Lookup([]string{
 		"AWS_REGION=eu-west-1", "AWS_LAMBDA_FUNCTION_NAME=podinfo", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/podinfo",
 		"AWS_LAMBDA_LOG_STREAM_NAME=2026/11/22/[$LATEST]2f399eb14537447da05ab2a2e39309de",

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/config"
+	"github.com/podinfo-targets/podinfo/shared/env"
 )
 
 // load reads the settings of a function that is configured with these variables.
 func load(t *testing.T, environ ...string) *config.Config {
 	t.Helper()
-	cfg, err := config.Load(nil, environ, target(lookup(environ)))
+	cfg, err := config.Load(nil, environ, target(env.Lookup(environ)))
 	if err != nil {
 		t.Fatal(err)
 	}
