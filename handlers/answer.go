@@ -95,32 +95,32 @@ func fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 and RFC 6750 §3
 	}
-	writeError(w, status, message)
+	WriteError(w, status, message)
 }
 
-// writeError answers with the error object under its own status.
-func writeError(w http.ResponseWriter, status int, message string) {
+// WriteError answers with the error object under its own status. Targets answer so what they do not pass on.
+func WriteError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, failure{Code: status, Message: message})
 }
 
 // ended answers a request that ended while its answer was waited for: its time was over, or its client left.
 func ended(w http.ResponseWriter, r *http.Request) {
 	if overdue(r.Context()) {
-		writeError(w, http.StatusGatewayTimeout, errOverdue.Error())
+		WriteError(w, http.StatusGatewayTimeout, errOverdue.Error())
 		return
 	}
-	writeError(w, statusClientGone, "client closed the connection before the answer")
+	WriteError(w, statusClientGone, "client closed the connection before the answer")
 }
 
 // forbidden serves the routes that a read-only API refuses.
 func forbidden(w http.ResponseWriter, _ *http.Request) {
-	writeError(w, http.StatusForbidden, "this server is read-only (--read-only or PODINFO_READ_ONLY); "+
+	WriteError(w, http.StatusForbidden, "this server is read-only (--read-only or PODINFO_READ_ONLY); "+
 		"start it without to end it or to turn its switches")
 }
 
 // notImplemented serves the routes of a capability that the platform withholds.
 func notImplemented(reason string) func(http.ResponseWriter, *http.Request) {
-	return func(w http.ResponseWriter, _ *http.Request) { writeError(w, http.StatusNotImplemented, reason) }
+	return func(w http.ResponseWriter, _ *http.Request) { WriteError(w, http.StatusNotImplemented, reason) }
 }
 
 // writeJSON answers with v, indented by two spaces and with HTML's characters escaped.

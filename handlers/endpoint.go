@@ -98,7 +98,7 @@ func (a *API) panicked(resp *response, r *http.Request, cause any) (cut bool) {
 	if resp.wroteHeader || resp.hijacked {
 		return true
 	}
-	writeError(resp, http.StatusInternalServerError, "internal server error")
+	WriteError(resp, http.StatusInternalServerError, "internal server error")
 	return false
 }
 

@@ -20,7 +20,7 @@ const longest = int64(math.MaxInt64 / time.Second)
 func (a *API) status(w http.ResponseWriter, r *http.Request) {
 	code, ok := wholeNumber(mux.Vars(r)["code"], 999)
 	if !ok || code < http.StatusOK {
-		writeError(w, http.StatusBadRequest, "status must be a number from 200 to 999")
+		WriteError(w, http.StatusBadRequest, "status must be a number from 200 to 999")
 		return
 	}
 	writeJSON(w, int(code), map[string]int64{"status": code})
@@ -30,7 +30,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request) {
 func (a *API) delay(w http.ResponseWriter, r *http.Request) {
 	seconds, ok := wholeNumber(mux.Vars(r)["wait"], longest)
 	if !ok {
-		writeError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
+		WriteError(w, http.StatusBadRequest, "wait must be a number of seconds up to "+strconv.FormatInt(longest, 10))
 		return
 	}
 	if !a.hold(w, r, seconds) {

@@ -3,7 +3,6 @@ package cloudfunctions
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -25,18 +24,6 @@ func (a *answer) begin() {
 	if a.health.Draining() {
 		a.Header().Set("Connection", "close")
 	}
-}
-
-// writeError answers with the error object, as the API does.
-func writeError(w http.ResponseWriter, status int, message string) {
-	body, _ := json.MarshalIndent(struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}{status, message}, "", "  ")
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
 }
 
 // WriteHeader announces, if need be, and sends the head, unless it is an interim one.

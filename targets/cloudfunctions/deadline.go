@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/handlers"
 )
 
 // mostMargin is how long before the platform's own timeout a request ends at most. It is what there is for the answer
@@ -25,6 +27,6 @@ func withinDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 // 200 of that.
 func (a *answer) late(ctx context.Context) {
 	if !a.begun && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		writeError(a, http.StatusGatewayTimeout, "the answer was not ready within the function's timeout")
+		handlers.WriteError(a, http.StatusGatewayTimeout, "the answer was not ready within the function's timeout")
 	}
 }
