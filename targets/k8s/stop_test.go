@@ -161,7 +161,7 @@ func TestWhatIsCutIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	logged(t, p, "/delay/60")
-	socket(t, p) // It does not answer the goodbye, for nobody reads it.
+	targettest.OpenSocket(t, p.URL) // It does not answer the goodbye, for nobody reads it.
 	called := make(chan error, 1)
 	conn := dial(t, p)
 	go func() {
@@ -198,24 +198,10 @@ func inFlight(t *testing.T, p *testkit.Process) {
 	})
 }
 
-// socket opens a websocket.
-func socket(t *testing.T, p *testkit.Process) *websocket.Conn {
-	t.Helper()
-	url := "ws" + strings.TrimPrefix(p.URL, "http") + "/ws/echo"
-	conn, answer, err := websocket.DefaultDialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	return conn
-}
-
 func TestWebsocketsAreToldToGoAway(t *testing.T) {
 	t.Parallel()
 	p := start(t)
-	conn := socket(t, p)
+	conn := targettest.OpenSocket(t, p.URL)
 	begin := time.Now()
 	send(t, p, syscall.SIGTERM)
 	if _, _, err := conn.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {

@@ -49,7 +49,7 @@ func TestDrainLosesNothing(t *testing.T) {
 	}})
 	conn := dial(t, p)
 	stream := watch(t, conn)
-	socket := open(t, p)
+	socket := targettest.OpenSocket(t, p.URL)
 	parted := make(chan error, 1)
 	go func() { parted <- goodbye(socket) }()
 	l := startLoad(t, p, conn)

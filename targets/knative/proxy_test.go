@@ -138,27 +138,13 @@ func speaksHTTP2(t *testing.T, p *queueproxy.Pod) {
 
 func speaksWebsocket(t *testing.T, p *queueproxy.Pod) {
 	t.Helper()
-	conn := open(t, p)
+	conn := targettest.OpenSocket(t, p.URL)
 	if err := conn.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	if _, message, err := conn.ReadMessage(); err != nil || !strings.Contains(string(message), `"msg":"hello"`) {
 		t.Errorf("%q, %v; want an echo", message, err)
 	}
-}
-
-// open opens a websocket.
-func open(t *testing.T, p *queueproxy.Pod) *websocket.Conn {
-	t.Helper()
-	url := "ws" + strings.TrimPrefix(p.URL, "http") + "/ws/echo"
-	conn, answer, err := websocket.DefaultDialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	return conn
 }
 
 // speaksGRPC makes a call, a stream from the server, and one that goes both ways.

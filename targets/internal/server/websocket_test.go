@@ -8,20 +8,14 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 )
 
 // socket opens a websocket.
 func (r *rig) socket(t *testing.T) *websocket.Conn {
 	t.Helper()
-	url := "ws://" + r.address(r.options.Port) + "/ws/echo"
-	conn, answer, err := websocket.DefaultDialer.DialContext(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	return conn
+	return targettest.OpenSocket(t, r.url())
 }
 
 // TestWritersReachTheConnection is about what lies around a handler: it must let through that a connection is taken
