@@ -51,8 +51,8 @@ func (e *events) refuse(w http.ResponseWriter, r *http.Request) bool {
 	e.log.WithContext(r.Context()).WithFields(logrus.Fields{"event_id": found.ID, "event_type": found.Type}).
 		Error("an event was refused: podinfo serves HTTP requests, but something triggers it with events")
 	const status = http.StatusUnsupportedMediaType
-	handlers.WriteError(w, status, fmt.Sprintf("podinfo serves HTTP requests and did nothing with the event %q of type %q; "+
-		"deploy it with --trigger-http, or send events to another function", found.ID, found.Type))
+	handlers.WriteError(w, status, fmt.Sprintf("podinfo serves HTTP requests and did nothing with the event %q of type "+
+		"%q; deploy it with --trigger-http, or send events to another function", found.ID, found.Type))
 	e.metrics.Observe(r.Context(), r.Method, status, time.Since(start).Seconds())
 	return true
 }
