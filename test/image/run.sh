@@ -1,61 +1,22 @@
 #!/usr/bin/env bash
 # Builds both images of the Dockerfile with buildah and runs them with podman: as user 65532, without capabilities, with
-# a read-only root. Needs root, buildah, podman, runc, busybox-static, curl and a filled Go module cache; no network.
-#
-# The base images are not pulled: stand-ins under the names that the Dockerfile uses are made on the spot, the toolchain
-# one from this machine's Go.
+# a read-only root. Needs what build.sh beside it needs, and curl; no network.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-export STORAGE_DRIVER=vfs
-work=$(mktemp -d)
-store=(--root "$work/storage" --runroot "$work/run")
-image=ghcr.io/podinfo-targets/podinfo
-version=$(sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go)
-revision=$(git rev-parse HEAD)
+# shellcheck source=test/image/build.sh
+. test/image/build.sh
 port=19898
 names=()
 
 cleanup() {
   for name in "${names[@]}"; do run_podman rm --force --time 5 "$name" >/dev/null 2>&1 || true; done
-  buildah "${store[@]}" rm --all >/dev/null 2>&1 || true
-  umount -R "$work/storage" 2>/dev/null || true
-  rm -rf "$work"
+  discard_images
 }
 trap cleanup EXIT
 
 fail() { echo "FAIL: $*" >&2; exit 1; }
 pass() { echo "ok: $*"; }
-run_podman() { podman --cgroup-manager cgroupfs --runtime runc "${store[@]}" "$@"; }
-arg() { sed -n "s/^ARG $1=//p" Dockerfile; }
-
-# base NAME [FILE...]: an image of busybox and the given files of this machine, with the libraries they need.
-base() {
-  local name=$1 root file; shift
-  root=$(mktemp -d -p "$work")
-  mkdir -p "$root/bin" "$root/etc/ssl/certs" "$root/tmp"
-  cp "$(command -v busybox)" "$root/bin/busybox"
-  for applet in $("$root/bin/busybox" --list | grep -vx busybox); do ln -s busybox "$root/bin/$applet"; done
-  cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-  for file in "$@"; do
-    cp --parents -L "$file" $(ldd "$file" | grep -o '/[^ ]*') "$root"
-  done
-  local container; container=$(buildah "${store[@]}" from scratch)
-  buildah "${store[@]}" copy -q "$container" "$root" / >/dev/null
-  buildah "${store[@]}" config --env PATH=/usr/local/go/bin:/usr/bin:/bin --env HOME=/root --env GOTOOLCHAIN=local \
-    "$container"
-  buildah "${store[@]}" commit -q "$container" "$name" >/dev/null
-}
-
-# build NAME [ARG...]: the Dockerfile, with this machine's toolchain, modules and build cache mounted.
-build() {
-  local name=$1; shift
-  buildah "${store[@]}" build --isolation chroot --network host --pull-never --quiet \
-    --volume "$(go env GOROOT):/usr/local/go:ro" --volume "$(go env GOMODCACHE):/root/go/pkg/mod" \
-    --volume "$(go env GOCACHE):/root/.cache/go-build" --env GOPROXY=off --env GOFLAGS= \
-    --build-arg VERSION="$version" --build-arg REVISION="$revision" \
-    --build-arg BUILD_DATE="$(date -u +%Y-%m-%dT%H:%M:%SZ)" -t "$name" "$@" . >/dev/null
-}
 
 # start NAME IMAGE [ARG...]: run an image on the machine's own network, hardened as a pod would be.
 start() {
@@ -71,10 +32,10 @@ start() {
   fail "$name does not answer"
 }
 
-base "$(arg GO_IMAGE)"
-base "$(arg DEBUG_IMAGE)" "$(command -v curl)"
+build_base GO_IMAGE
+build_base DEBUG_IMAGE "$(command -v curl)"
 
-build "$image:$version" --target final
+build_image "$image:$version" --target final
 pass "the Dockerfile builds $image:$version"
 user=$(run_podman image inspect --format '{{.Config.User}}' "$image:$version")
 [ "$user" = 65532:65532 ] || fail "the image's user is $user, not 65532:65532"
@@ -104,14 +65,14 @@ curl -fsS -d hello "http://127.0.0.1:$port/store" | grep -q aaf4c61ddcc5e8a2dabe
 run_podman stop --time 10 writable >/dev/null
 pass "/store writes to a mounted volume"
 
-build "$image:$version-debug" --target debug
+build_image "$image:$version-debug" --target debug
 start debug "$image:$version-debug" ./podinfo --host=127.0.0.1 --port=$port
 run_podman exec debug sh -c "curl -fsS http://127.0.0.1:$port/version" | grep -q "\"$revision\"" ||
   fail "the debug image has no shell and curl"
 run_podman stop --time 10 debug >/dev/null
 pass "the debug image has a shell and curl"
 
-build "$image-knative:$version" --target final --build-arg TARGET=knative
+build_image "$image-knative:$version" --target final --build-arg TARGET=knative
 start knative --env PORT=$port --env K_SERVICE=podinfo --env K_REVISION=podinfo-00001 --env K_CONFIGURATION=podinfo \
   --env PODINFO_HOST=127.0.0.1 --env PODINFO_PORT_METRICS=0 "$image-knative:$version"
 curl -fsS "http://127.0.0.1:$port/api/info" | grep -q '"k_revision": "podinfo-00001"' ||

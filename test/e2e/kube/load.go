@@ -1,0 +1,189 @@
+package kube
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// LoadOptions say what a Load requests, and how. URL is the only one that is needed.
+type LoadOptions struct {
+	// URL is asked with GET, from inside the cluster: "http://podinfo:9898/api/info".
+	URL string
+	// Host, when set, is sent instead of the URL's host, as for an ingress.
+	Host string
+	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in Report.By.
+	CountBy string
+	// KeepAlive workers each stay on one connection, Fresh ones make one for every request. Default: 4 and 4.
+	KeepAlive, Fresh int
+	// H2C makes the workers speak HTTP/2 without TLS.
+	H2C bool
+	// Pause is what each worker waits between two requests. Default: 25ms.
+	Pause time.Duration
+	// Timeout bounds one request; one that takes longer has failed. Default: 10s.
+	Timeout time.Duration
+}
+
+// Load keeps sending requests from a pod of its own until it is stopped.
+type Load struct {
+	namespace *Namespace
+	pod       string
+}
+
+// Report is what has become of the requests of a Load. Requests = answered with 2xx and a whole body + Failed.
+type Report struct {
+	Requests int `json:"requests"`
+	Failed   int `json:"failed"`
+	// Failures counts the failed requests by what was wrong with them: a status or an error.
+	Failures map[string]int `json:"failures"`
+	// FirstFailure is when a request failed for the first time.
+	FirstFailure string `json:"first_failure"`
+	// Retried counts requests that met a connection which the server had just closed for being idle, and that Go's
+	// client, as every client of HTTP/1.1 must be ready to (RFC 9112 §9.3.1), sent again on another one. They are not failed.
+	Retried int `json:"retried"`
+	// By counts the answers by what CountBy has found in them.
+	By map[string]int `json:"by"`
+	// SlowestMillis is how long the slowest answer took.
+	SlowestMillis int64 `json:"slowest_ms"`
+	// Done is set on the last report.
+	Done bool `json:"done"`
+}
+
+// Load starts requests to a server and returns once the first ones are answered: until then failures do not count, for
+// a Service can refuse for a moment after its pods are ready.
+func (n *Namespace) Load(t testing.TB, options LoadOptions) *Load {
+	t.Helper()
+	l := &Load{namespace: n, pod: "load-" + strings.ToLower(rand.Text()[:8])}
+	n.Apply(t, l.manifest(t, options))
+	Eventually(t, rolloutTimeout, "answers from "+options.URL, func() bool {
+		report, err := l.report()
+		return err == nil && report.Requests > 0
+	})
+	return l
+}
+
+// Report returns how the requests so far have ended.
+func (l *Load) Report(t testing.TB) Report {
+	t.Helper()
+	report, err := l.report()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// More waits until count further requests have ended, so that what a test has just brought about is under load.
+func (l *Load) More(t testing.TB, count int) {
+	t.Helper()
+	before := l.Report(t).Requests
+	Eventually(t, Until, fmt.Sprintf("%d more requests", count), func() bool {
+		report, err := l.report()
+		return err == nil && report.Requests >= before+count
+	})
+}
+
+// Stop ends the load once the requests that are under way have ended, and returns the last report.
+func (l *Load) Stop(t testing.TB) Report {
+	t.Helper()
+	// The program that is asked to stop can be gone before kubectl hears that it was told; the report tells.
+	_, stopErr := l.namespace.TryKubectl("exec", l.pod, "--", "/loadgen", "stop")
+	var report Report
+	Eventually(t, Until, fmt.Sprintf("the last report of the load (%v)", stopErr), func() bool {
+		var err error
+		report, err = l.report()
+		return err == nil && report.Done
+	})
+	return report
+}
+
+// StopWithoutLoss ends the load and fails the test when any request has failed.
+func (l *Load) StopWithoutLoss(t testing.TB) Report {
+	t.Helper()
+	report := l.Stop(t)
+	if report.Failed > 0 {
+		t.Errorf("%d of %d requests failed, the first at %s: %v",
+			report.Failed, report.Requests, report.FirstFailure, report.Failures)
+	}
+	t.Logf("%d requests, %d sent again after an idle connection was closed, the slowest took %d ms, by %v",
+		report.Requests, report.Retried, report.SlowestMillis, report.By)
+	return report
+}
+
+func (l *Load) report() (Report, error) {
+	var report Report
+	line, err := l.namespace.TryKubectl("logs", l.pod, "--tail=1")
+	if err != nil {
+		return report, err
+	}
+	if strings.TrimSpace(line) == "" {
+		return report, fmt.Errorf("%s has not reported yet", l.pod)
+	}
+	if err := json.Unmarshal([]byte(line), &report); err != nil {
+		return report, fmt.Errorf("%s reports %q: %w", l.pod, line, err)
+	}
+	return report, nil
+}
+
+// object is a part of a manifest: JSON is YAML, so that no value needs quoting here.
+type object = map[string]any
+
+func (l *Load) manifest(t testing.TB, options LoadOptions) string {
+	t.Helper()
+	manifest, err := json.Marshal(object{
+		"apiVersion": "v1",
+		"kind":       "Pod",
+		"metadata":   object{"name": l.pod},
+		"spec": object{
+			"restartPolicy":                 "Never",
+			"automountServiceAccountToken":  false,
+			"enableServiceLinks":            false,
+			"terminationGracePeriodSeconds": 1,
+			"securityContext": object{
+				"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
+				"seccompProfile": object{"type": "RuntimeDefault"},
+			},
+			"containers": []object{{
+				"name":            "loadgen",
+				"image":           loadImage,
+				"imagePullPolicy": "IfNotPresent",
+				"args":            options.args(),
+				"resources": object{
+					"requests": object{"cpu": "10m", "memory": "32Mi"},
+					"limits":   object{"memory": "128Mi"},
+				},
+				"securityContext": object{
+					"allowPrivilegeEscalation": false,
+					"readOnlyRootFilesystem":   true,
+					"capabilities":             object{"drop": []string{"ALL"}},
+				},
+			}},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(manifest)
+}
+
+func (o LoadOptions) args() []string {
+	if o.KeepAlive == 0 && o.Fresh == 0 {
+		o.KeepAlive, o.Fresh = 4, 4
+	}
+	if o.Pause == 0 {
+		o.Pause = 25 * time.Millisecond
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	args := []string{
+		"-keep-alive=" + strconv.Itoa(o.KeepAlive), "-fresh=" + strconv.Itoa(o.Fresh),
+		"-pause=" + o.Pause.String(), "-timeout=" + o.Timeout.String(), "-h2c=" + strconv.FormatBool(o.H2C),
+		"-host=" + o.Host, "-count-by=" + o.CountBy,
+	}
+	return slices.Concat(args, []string{o.URL})
+}
