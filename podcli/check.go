@@ -19,7 +19,8 @@ func newCheck() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	check.AddCommand(newCheckHTTP(), newCheckTCP(), newCheckCert(), newCheckGRPC(), newCheckWS())
+	check.AddCommand(newCheckHTTP(), newCheckTCP(), newCheckCert(), newCheckGRPC(), newCheckWS(),
+		newCheckToken(), newCheckCache())
 	return check
 }
 

@@ -5,10 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // statusServer answers /N with status N and {"status": "OK"} where a body is allowed, and /to/N with a redirect to /N.
@@ -144,5 +148,113 @@ func TestCheckHTTPKeepsThePasswordToItself(t *testing.T) {
 	r := podcli("", "check", "http", "http://me:hunter2@"+closedPort(t))
 	if r.code != 1 || strings.Contains(r.stderr, "hunter2") {
 		t.Errorf("exit status %d, and stderr is %q; want 1 and no password", r.code, r.stderr)
+	}
+}
+
+func TestCheckHTTPContains(t *testing.T) {
+	t.Parallel()
+	podinfo := testkit.StartPodinfo(t, "PODINFO_UI_MESSAGE=ahoy")
+	for _, test := range []struct {
+		name, path, text string
+		code             int
+	}{
+		{"in the answer", "/api/info", `"message": "ahoy"`, 0},
+		{"nothing asked for, nothing answered", "/status/204", "", 0},
+		{"not in the answer", "/api/info", "hello", 1},
+		{"not in an empty answer", "/status/204", "hello", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			address := podinfo.URL + test.path
+			want := map[string]any{"address": address, "status code": "*", "response size": "*"}
+			if test.code != 0 {
+				want["error"] = fmt.Sprintf("the response does not contain %q", test.text)
+			}
+			wantCheck(t, podcli("", "check", "http", "--contains="+test.text, address), test.code, want)
+		})
+	}
+	t.Run("in the answer of a failure", func(t *testing.T) {
+		t.Parallel()
+		address := podinfo.URL + "/status/500"
+		wantCheck(t, podcli("", "check", "http", "--contains=500", address), 1,
+			map[string]any{"address": address, "status code": 500.0})
+	})
+}
+
+func TestFinderFindsAcrossWrites(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text  string
+		parts []string
+		want  bool
+	}{
+		{"needle", []string{"hay needle hay"}, true},
+		{"needle", []string{"hay ne", "edle hay"}, true},
+		{"needle", []string{"n", "e", "e", "d", "l", "e"}, true},
+		{"needle", []string{"needle", "hay", strings.Repeat("hay", 100)}, true},
+		{"needle", []string{"needl", "", "x", "eedle"}, false},
+		{"n", []string{"hay", "n"}, true},
+		{"n", nil, false},
+	} {
+		f := finder{text: []byte(test.text)}
+		for _, part := range test.parts {
+			if n, err := f.Write([]byte(part)); n != len(part) || err != nil {
+				t.Errorf("writing %q gives %d, %v", part, n, err)
+			}
+		}
+		if f.found != test.want {
+			t.Errorf("%q in %q: %t, want %t", test.text, test.parts, f.found, test.want)
+		}
+		if len(f.end) > len(test.text)-1 && !f.found {
+			t.Errorf("%d bytes are kept for a text of %d", len(f.end), len(test.text))
+		}
+	}
+}
+
+func TestCheckHTTPTrust(t *testing.T) {
+	t.Parallel()
+	cert, other := testkit.NewCertificate(t), testkit.NewCertificate(t)
+	podinfo := testkit.StartPodinfo(t, "--cert-path="+filepath.Dir(cert.CertFile))
+	address := podinfo.SecureURL + "/healthz"
+	healthy := map[string]any{"address": address, "status code": 200.0, "response size": "*"}
+	failed := map[string]any{"address": address, "error": "*"}
+	for _, test := range []struct {
+		name, flag string
+		code       int
+		want       map[string]any
+	}{
+		{"the machine's authorities", "--timeout=5s", 1, failed},
+		{"this authority", "--ca-file=" + cert.CertFile, 0, healthy},
+		{"another authority", "--ca-file=" + other.CertFile, 1, failed},
+		{"anybody", "--insecure", 0, healthy},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			wantCheck(t, podcli("", "check", "http", test.flag, address), test.code, test.want)
+		})
+	}
+}
+
+// What is wrong with the flags is said at once, and nothing is sent.
+func TestChecksRefuseWrongTrust(t *testing.T) {
+	t.Parallel()
+	noPEM := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(noPEM, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"http", "token", "cache"} {
+		for want, flags := range map[string][]string{
+			"Error: --insecure and --ca-file contradict each other": {"--insecure", "--ca-file=" + noPEM},
+			"Error: --ca-file: open /nowhere/ca.pem: no such file":  {"--ca-file=/nowhere/ca.pem"},
+			"Error: --ca-file: " + noPEM + " holds no certificate":  {"--ca-file=" + noPEM},
+		} {
+			t.Run(command+" "+flags[0], func(t *testing.T) {
+				t.Parallel()
+				r := podcli("", append([]string{"check", command, "https://" + closedPort(t)}, flags...)...)
+				if r.code != 1 || !strings.HasPrefix(r.stderr, want) {
+					t.Errorf("exit status %d and %q, want 1 and %q", r.code, r.stderr, want)
+				}
+			})
+		}
 	}
 }

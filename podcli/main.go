@@ -7,6 +7,9 @@
 //	podcli check cert podinfo.example.com
 //	podcli check grpc localhost:9999 --service=podinfo
 //	podcli check ws ws://localhost:9898/ws/echo
+//	podcli check token localhost:9898                # podinfo issues a token and accepts it
+//	podcli check cache localhost:9898                # and its cache keeps what is written
+//	podcli sleep 5s --exit-code=1                    # for a Job: the image has no shell
 //	podcli ws localhost:9898/ws/echo                 # talk to a websocket, line by line
 //	echo hello | podcli ws localhost:9898/ws/echo    # the same in a script
 //
@@ -40,10 +43,10 @@ var errReported = errors.New("failed, as the log says")
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run executes the command line args, the program's name left out, and returns the exit status: 0 when the command did
-// what it was asked, 1 when it failed or was misused.
+// what it was asked, 1 when it failed or was misused; sleep chooses its own.
 //
-// It leaves signals alone: their default action ends a check at once, which is what we want, and catching them would
-// add about a millisecond to the start of every probe.
+// It leaves signals alone, but while it sleeps: their default action ends a check at once, which is what we want, and
+// catching them would add about a millisecond to the start of every probe.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -61,6 +64,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if errors.Is(err, errReported) {
 		return 1
 	}
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
 	fmt.Fprintf(stderr, "Error: %s\n", printable(err.Error()))
 	if !understood {
 		fmt.Fprintf(stderr, "\n%s", cmd.UsageString())
@@ -76,6 +82,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newCheck(), newWS(), newVersion())
+	root.AddCommand(newCheck(), newSleep(), newWS(), newVersion())
 	return root
 }

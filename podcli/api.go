@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes. Those that the checks ask for are far smaller.
+const maxAnswer = 1 << 20
+
+// api is podinfo's HTTP API below base, for checks that take several requests. They travel on one connection, so that
+// behind a load balancer one replica answers them all, and redirects are not followed: where a token or a value is sent
+// is for the caller alone to say.
+type api struct {
+	base   *url.URL
+	client http.Client
+}
+
+func newAPI(base *url.URL, transport *http.Transport) *api {
+	return &api{base: base, client: http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// close gives the connection up, so that the next try begins with a new one.
+func (a *api) close() { a.client.CloseIdleConnections() }
+
+// call sends a request with a body, and the bearer token when there is one, to the path below base. It returns the
+// answer's body; an answer with another status than want is an error. Errors never quote what was sent or received.
+func (a *api) call(ctx context.Context, method, path, bearer, body string, want int) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, a.base.JoinPath(path).String(), strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("User-Agent", userAgent)
+	if bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	response, err := a.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return "", fmt.Errorf("reading the answer to %s %s: %w", method, request.URL.Path, err)
+	}
+	if response.StatusCode != want {
+		return "", fmt.Errorf("%s %s has the status code %d, not %d",
+			method, request.URL.Path, response.StatusCode, want)
+	}
+	return string(answer), nil
+}
