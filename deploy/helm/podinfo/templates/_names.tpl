@@ -61,6 +61,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- .Values.tls.secretName | default (include "podinfo.named" (list . "tls")) -}}
 {{- end -}}
 
+{{- define "podinfo.tlsPort" -}}
+{{- .Values.tls.port | default 9899 -}}
+{{- end -}}
+
+{{- define "podinfo.certPath" -}}
+{{- .Values.tls.certPath | default "/data/cert" -}}
+{{- end -}}
+
 {{- define "podinfo.jwtSecretName" -}}
 {{- (.Values.jwt).existingSecret | default (include "podinfo.named" (list . "jwt")) -}}
 {{- end -}}
@@ -72,7 +80,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The prefix as podinfo reads it, in the form that a path can be appended to: empty, or /like/this. */}}
 {{- define "podinfo.prefix" -}}
-{{- printf "/%s" (trim .Values.prefix) | clean | trimSuffix "/" -}}
+{{- printf "/%s" (.Values.prefix | default "" | trim) | clean | trimSuffix "/" -}}
 {{- end -}}
 
 {{- define "podinfo.cacheServer" -}}

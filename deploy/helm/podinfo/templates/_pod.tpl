@@ -17,13 +17,13 @@
 {{- define "podinfo.args" -}}
 - ./podinfo
 - --port={{ .Values.service.httpPort | default 9898 }}
-- {{ printf "--prefix=%s" .Values.prefix | quote }}
+- {{ printf "--prefix=%s" (.Values.prefix | default "/") | quote }}
 {{- with .Values.host }}
 - {{ printf "--host=%s" . | quote }}
 {{- end }}
 {{- if .Values.tls.enabled }}
-- --secure-port={{ .Values.tls.port }}
-- {{ printf "--cert-path=%s" .Values.tls.certPath | quote }}
+- --secure-port={{ include "podinfo.tlsPort" . }}
+- {{ printf "--cert-path=%s" (include "podinfo.certPath" .) | quote }}
 {{- end }}
 {{- with .Values.service.metricsPort }}
 - --port-metrics={{ . }}
@@ -40,7 +40,7 @@
 {{- with include "podinfo.cacheServer" . }}
 - {{ printf "--cache-server=%s" . | quote }}
 {{- end }}
-- --level={{ .Values.logLevel }}
+- --level={{ .Values.logLevel | default "info" }}
 - --random-delay={{ .Values.faults.delay }}
 - --random-error={{ .Values.faults.error }}
 {{- if .Values.faults.unhealthy }}
@@ -101,7 +101,7 @@
   {{- end }}
 {{- if .Values.tls.enabled }}
 - name: https
-  containerPort: {{ .Values.tls.port }}
+  containerPort: {{ include "podinfo.tlsPort" . }}
   protocol: TCP
   {{- with .Values.tls.hostPort }}
   hostPort: {{ . }}
@@ -124,7 +124,7 @@
   mountPath: /data
 {{- if .Values.tls.enabled }}
 - name: tls
-  mountPath: {{ .Values.tls.certPath }}
+  mountPath: {{ include "podinfo.certPath" . }}
   readOnly: true
 {{- end }}
 {{- if .Values.config.files }}

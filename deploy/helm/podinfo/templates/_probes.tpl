@@ -1,11 +1,12 @@
 {{/*
-One probe. Takes a dict: root, path (/healthz or /readyz), and timing, the probe's values.
-podcli is asked for what the pod's network would not reach: a server that listens on an address of its own.
+One probe. Takes a list of the root context, the path (/healthz or /readyz) and the probe's values.
 */}}
 {{- define "podinfo.probe" -}}
-{{- $values := .root.Values -}}
+{{- $root := index . 0 -}}
+{{- $values := $root.Values -}}
+{{- $timing := index . 2 -}}
 {{- $type := ($values.probes).type | default "exec" -}}
-{{- $path := printf "%s%s" (include "podinfo.prefix" .root) .path -}}
+{{- $path := printf "%s%s" (include "podinfo.prefix" $root) (index . 1) -}}
 {{- if eq $type "httpGet" -}}
 httpGet:
   path: {{ $path }}
@@ -21,13 +22,13 @@ exec:
     - podcli
     - check
     - http
-    - {{ include "podinfo.localHost" .root }}:{{ $values.service.httpPort | default 9898 }}{{ $path }}
+    - {{ include "podinfo.localHost" $root }}:{{ $values.service.httpPort | default 9898 }}{{ $path }}
 {{- end }}
-initialDelaySeconds: {{ .timing.initialDelaySeconds }}
-timeoutSeconds: {{ .timing.timeoutSeconds }}
-failureThreshold: {{ .timing.failureThreshold }}
-successThreshold: {{ .timing.successThreshold }}
-periodSeconds: {{ .timing.periodSeconds }}
+initialDelaySeconds: {{ $timing.initialDelaySeconds }}
+timeoutSeconds: {{ $timing.timeoutSeconds }}
+failureThreshold: {{ $timing.failureThreshold }}
+successThreshold: {{ $timing.successThreshold }}
+periodSeconds: {{ $timing.periodSeconds }}
 {{- end -}}
 
 {{/* Where podinfo listens as seen from its own container: on localhost, unless it is told an address of its own. */}}

@@ -1,0 +1,37 @@
+{{/*
+Pods that run podcli once: the jobs of the hooks and the tests. They carry no label of podinfo's own, so that neither
+its Service nor its PodDisruptionBudget counts them, and use no ServiceAccount, which the first hook comes before.
+Takes a dict: root, container, and command.
+*/}}
+{{- define "podinfo.oncePodSpec" -}}
+restartPolicy: Never
+automountServiceAccountToken: false
+securityContext:
+  {{- include "podinfo.podSecurityContext" .root | nindent 2 }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .root.Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ .container }}
+    image: {{ include "podinfo.image" .root }}
+    imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+    securityContext:
+      {{- include "podinfo.securityContext" .root | nindent 6 }}
+    command:
+      {{- toYaml .command | nindent 6 }}
+    resources:
+      requests:
+        cpu: 5m
+        memory: 16Mi
+      limits:
+        memory: 64Mi
+{{- end -}}

@@ -1,0 +1,93 @@
+{{/*
+Combinations of values that each are fine and together are not, which the schema of the values cannot see. All that are
+found are reported at once.
+*/}}
+{{- define "podinfo.validate" -}}
+{{- $problems := concat
+  (include "podinfo.checkReplicas" . | fromYamlArray)
+  (include "podinfo.checkPorts" . | fromYamlArray)
+  (include "podinfo.checkService" . | fromYamlArray)
+  (include "podinfo.checkProbes" . | fromYamlArray)
+  (include "podinfo.checkSecrets" . | fromYamlArray) -}}
+{{- if $problems -}}
+{{- printf "these values do not fit together:\n  * %s" (join "\n  * " $problems) | fail -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "podinfo.checkReplicas" -}}
+{{- $replicas := int .Values.replicaCount -}}
+{{- $most := int .Values.hpa.maxReplicas -}}
+{{- if and .Values.hpa.enabled (lt $most $replicas) }}
+- {{ printf "hpa.maxReplicas is %d, below replicaCount, %d, which is the least that the autoscaler may choose"
+  $most $replicas | quote }}
+{{- end }}
+{{- if and .Values.hpa.enabled (lt $replicas 1) }}
+- {{ "replicaCount is 0, but hpa.enabled needs at least 1 replica to measure" | quote }}
+{{- end }}
+{{- $budget := .Values.podDisruptionBudget | default dict -}}
+{{- if and (hasKey $budget "minAvailable") (hasKey $budget "maxUnavailable") }}
+- {{ "podDisruptionBudget has both minAvailable and maxUnavailable; give one of them" | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* Two servers cannot listen on one port, in the pod or in the Service. */}}
+{{- define "podinfo.checkPorts" -}}
+{{- $service := .Values.service -}}
+{{- $pod := list (list "service.httpPort" $service.httpPort) (list "service.grpcPort" $service.grpcPort)
+  (list "service.metricsPort" $service.metricsPort) -}}
+{{- $shown := list (list "service.externalPort" $service.externalPort) (list "service.grpcPort" $service.grpcPort) -}}
+{{- if .Values.tls.enabled -}}
+{{- $tls := list "tls.port" .Values.tls.port -}}
+{{- $pod = append $pod $tls -}}
+{{- $shown = append $shown $tls -}}
+{{- end -}}
+{{- include "podinfo.checkDistinct" (list "pod" $pod) }}
+{{- include "podinfo.checkDistinct" (list "Service" $shown) }}
+{{- end -}}
+
+{{- define "podinfo.checkDistinct" -}}
+{{- $owner := index . 0 -}}
+{{- $seen := dict -}}
+{{- range index . 1 -}}
+{{- $name := index . 0 -}}
+{{- $port := index . 1 | default "" | toString -}}
+{{- if and $port (hasKey $seen $port) }}
+- {{ printf "%s and %s are both %s; each port of the %s needs a number of its own"
+  (get $seen $port) $name $port $owner | quote }}
+{{- end }}
+{{- $_ := set $seen $port $name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "podinfo.checkService" -}}
+{{- if not .Values.service.enabled -}}
+{{- range $name := list "ingress" "httpRoute" "grpcRoute" "serviceMonitor" -}}
+{{- if (index $.Values $name).enabled }}
+- {{ printf "%s.enabled needs the Service that service.enabled=false leaves out" $name | quote }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.grpcRoute.enabled (not .Values.service.grpcPort) }}
+- {{ "grpcRoute.enabled needs service.grpcPort, which is empty" | quote }}
+{{- end }}
+{{- if and (.Values.podMonitor).enabled (not .Values.service.metricsPort) }}
+- {{ "podMonitor.enabled needs service.metricsPort, which is empty" | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "podinfo.checkProbes" -}}
+{{- if and (eq (.Values.probes.type | default "exec") "grpc") (not .Values.service.grpcPort) }}
+- {{ "probes.type=grpc needs service.grpcPort, which is empty" | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "podinfo.checkSecrets" -}}
+{{- if and (.Values.jwt).existingSecret (.Values.jwt).generate }}
+- {{ "jwt.existingSecret and jwt.generate exclude each other: a Secret is either yours or generated" | quote }}
+{{- end }}
+{{- $ingressTLS := and .Values.ingress.enabled .Values.ingress.tls -}}
+{{- if and .Values.certificate.create (not (or .Values.tls.enabled $ingressTLS)) }}
+- {{ "certificate.create makes a certificate that nothing uses: set tls.enabled=true, or name its secret in ingress.tls"
+  | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,34 @@
+{{/* The label by which a NetworkPolicy can admit the pods of `helm test`. */}}
+{{- define "podinfo.testSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "podinfo.named" (list . "test") }}
+{{- end -}}
+
+{{/* A Pod of `helm test`. Takes a dict: root, test, the name of the test, and command. */}}
+{{- define "podinfo.testPod" -}}
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {{ include "podinfo.named" (list .root (printf "%s-test" .test)) }}
+  namespace: {{ include "podinfo.namespace" .root }}
+  labels:
+    {{- include "podinfo.testSelectorLabels" .root | nindent 4 }}
+    {{- include "podinfo.chartLabels" .root | nindent 4 }}
+  annotations:
+    helm.sh/hook: test
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+    sidecar.istio.io/inject: "false"
+    linkerd.io/inject: disabled
+spec:
+  {{- dict "root" .root "container" .test "command" .command | include "podinfo.oncePodSpec" | nindent 2 }}
+{{- end -}}
+
+{{/*
+A test that asks the Service. A Service may refuse for a moment after its pods are ready, until every node knows, so it
+is asked again for up to half a minute; nothing waits longer. Takes the dict of podinfo.testPod with check, the
+arguments of `podcli check`, in place of the command.
+*/}}
+{{- define "podinfo.checkPod" -}}
+{{- $patience := list "--timeout=5s" "--retry=5" "--delay=1s" -}}
+{{- $command := concat (list "podcli" "check") .check $patience -}}
+{{- dict "root" .root "test" .test "command" $command | include "podinfo.testPod" -}}
+{{- end -}}
