@@ -2,6 +2,8 @@
 # Writes one docker archive with all images that the end-to-end tests run:
 #
 #   podinfo and podinfo-knative   from the Dockerfile, under the version of this tree
+#   dev.local/podinfo-knative     the same again: names of that registry Knative takes as they are, of every other one it
+#                                 asks the registry for the digest
 #   podinfo:6.14.1                the same binary under the tag of the previous version, to upgrade from; its label says so
 #   docker.io/redis:8.8.0         a stand-in for that tag: this machine's redis-server with the libraries that it needs
 #   loadgen                       test/e2e/loadgen
@@ -17,6 +19,7 @@ cd "$(dirname "$0")/../.."
 trap discard_images EXIT
 
 previous=$image:6.14.1
+knative_local=dev.local/podinfo-knative:$version
 redis=docker.io/redis:8.8.0
 loadgen=ghcr.io/podinfo-targets/loadgen:e2e
 
@@ -50,9 +53,10 @@ build_loadgen() {
 build_base GO_IMAGE
 build_image "$image:$version" --target final
 build_image "$image-knative:$version" --target final --build-arg TARGET=knative
+run_buildah tag "$image-knative:$version" "$knative_local"
 build_previous
 build_redis
 build_loadgen
 rm -f "$archive"
 run_podman save --quiet --multi-image-archive --output "$archive" \
-  "$image:$version" "$image-knative:$version" "$previous" "$redis" "$loadgen"
+  "$image:$version" "$image-knative:$version" "$knative_local" "$previous" "$redis" "$loadgen"
