@@ -22,7 +22,7 @@ exec:
     - podcli
     - check
     - http
-    - {{ include "podinfo.localHost" $root }}:{{ $values.service.httpPort | default 9898 }}{{ $path }}
+    - {{ printf "%s:%v%s" (include "podinfo.localHost" $root) $values.service.httpPort $path | quote }}
 {{- end }}
 initialDelaySeconds: {{ $timing.initialDelaySeconds }}
 timeoutSeconds: {{ $timing.timeoutSeconds }}
