@@ -37,7 +37,8 @@ var built sync.Map
 
 // Build compiles the main package at pkg, a path relative to the module's root such as "targets/k8s", and returns the
 // path of the binary. The flags go to go build. A package is built once per test process; when the test itself runs
-// under the race detector the binary does too, unless flags are given.
+// under the race detector the binary does too, unless flags are given. Tests of other modules get the same binary: it is
+// made of the versions that this module's go.mod names, not of theirs.
 //
 // Binaries live in the user's cache directory, so that the next run finds them up to date.
 func Build(t testing.TB, pkg string, flags ...string) string {
@@ -75,6 +76,9 @@ func build(pkg string, flags []string) (string, error) {
 	binary := filepath.Join(dir, name)
 	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{module + "/" + pkg})
 	cmd := exec.CommandContext(ctx, "go", args...)
+	if cmd.Dir, err = root(ctx); err != nil {
+		return "", err
+	}
 	if !raceDetector {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
@@ -82,6 +86,18 @@ func build(pkg string, flags []string) (string, error) {
 		return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)
 	}
 	return binary, nil
+}
+
+// root returns the directory of this module.
+func root(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f={{.Dir}}", module)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	dir, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, &stderr)
+	}
+	return strings.TrimSpace(string(dir)), nil
 }
 
 // lock keeps the test processes of several packages, which run side by side, from writing one binary at once.
