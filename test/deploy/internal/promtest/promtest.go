@@ -54,6 +54,9 @@ func New(t testing.TB) *Prometheus {
 	return &Prometheus{db: db, engine: engine}
 }
 
+// DB is the database, for tests that write to it by other ways than a scrape.
+func (p *Prometheus) DB() *tsdb.DB { return p.db }
+
 // Scrape reads the metrics at url, such as "http://127.0.0.1:9797/metrics", and keeps them as samples of the time at.
 // The target's labels are name and value in turn: "namespace", "default", "pod", "podinfo-5d8f-x2x".
 func (p *Prometheus) Scrape(t testing.TB, url string, at time.Time, target ...string) {
