@@ -1,0 +1,119 @@
+package gitops
+
+import (
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	flagger "github.com/fluxcd/flagger/pkg/apis/flagger/v1beta1"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
+)
+
+// canaries are the examples of Canary objects by the file that they are in.
+func canaries(t testing.TB) map[string]*flagger.Canary {
+	t.Helper()
+	found := map[string]*flagger.Canary{}
+	for _, file := range []string{"blue-green.yaml", "gateway-api.yaml"} {
+		found[file] = named[*flagger.Canary](t, objects(t, "deploy/flagger/"+file), "podinfo")
+	}
+	return found
+}
+
+// selectors are the labels that Flagger can tell a Deployment's pods by, from its flag --selector-labels.
+var selectors = []string{"app", "name", "app.kubernetes.io/name"}
+
+func TestCanariesFitTheChart(t *testing.T) {
+	t.Parallel()
+	rendered := render(t, "podinfo", "--values="+filepath.Join(root, "deploy", "flagger", "values.yaml"))
+	if services := all[*corev1.Service](rendered); len(services) > 0 {
+		t.Errorf("the chart makes the Service %s, which Flagger wants to make", services[0].Name)
+	}
+	monitored := slices.ContainsFunc(all[*unstructured.Unstructured](rendered), func(o *unstructured.Unstructured) bool {
+		return o.GetKind() == "PodMonitor"
+	})
+	if !monitored {
+		t.Error("the chart makes no PodMonitor, so the queries find no pod")
+	}
+	for file, canary := range canaries(t) {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			deployment := named[*appsv1.Deployment](t, rendered, canary.Spec.TargetRef.Name)
+			if deployment.Spec.Replicas != nil {
+				t.Error("the chart sets the number of pods: an upgrade would wake the canary that Flagger has scaled to zero")
+			}
+			named[*autoscalingv2.HorizontalPodAutoscaler](t, rendered, canary.Spec.AutoscalerRef.Name)
+			known := slices.ContainsFunc(selectors, func(label string) bool {
+				return deployment.Spec.Selector.MatchLabels[label] != ""
+			})
+			if !known {
+				t.Errorf("Flagger knows none of the labels %v", deployment.Spec.Selector.MatchLabels)
+			}
+			ports := deployment.Spec.Template.Spec.Containers[0].Ports
+			offered := slices.ContainsFunc(ports, func(p corev1.ContainerPort) bool {
+				return p.Name == canary.Spec.Service.TargetPort.StrVal && p.ContainerPort == canary.Spec.Service.Port
+			})
+			if !offered {
+				t.Errorf("the canary is about port %q, %d; the chart has %v",
+					canary.Spec.Service.TargetPort.StrVal, canary.Spec.Service.Port, ports)
+			}
+		})
+	}
+}
+
+func TestCanariesAskForTemplatesThatExist(t *testing.T) {
+	t.Parallel()
+	templates := objects(t, "deploy/flagger/metrics.yaml")
+	used := map[string]bool{}
+	for file, canary := range canaries(t) {
+		for _, metric := range canary.Spec.Analysis.Metrics {
+			named[*flagger.MetricTemplate](t, templates, metric.TemplateRef.Name)
+			used[metric.TemplateRef.Name] = true
+			if metric.ThresholdRange == nil {
+				t.Errorf("%s: %q has no range", file, metric.Name)
+			}
+		}
+	}
+	for _, template := range all[*flagger.MetricTemplate](templates) {
+		if !used[template.Name] {
+			t.Errorf("no example uses the template %s", template.Name)
+		}
+	}
+}
+
+// Flagger goes on after a webhook has answered its POST with 202 or less.
+func TestPodinfoPassesItsOwnWebhooks(t *testing.T) {
+	t.Parallel()
+	server := testkit.StartPodinfo(t)
+	for file, canary := range canaries(t) {
+		own := 0
+		for _, hook := range canary.Spec.Analysis.Webhooks {
+			u, err := url.Parse(hook.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(u.Host, canary.Name+"-canary.") {
+				continue
+			}
+			own++
+			answer, err := http.Post(server.URL+u.Path, "application/json", strings.NewReader(`{"name":"podinfo"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode > http.StatusAccepted {
+				t.Errorf("%s: %q gets %s from %s, so no canary would ever pass", file, hook.Name, answer.Status, u.Path)
+			}
+		}
+		if own == 0 {
+			t.Errorf("%s: no webhook asks podinfo itself", file)
+		}
+	}
+}
