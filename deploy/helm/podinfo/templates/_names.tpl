@@ -58,15 +58,15 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 
 {{- define "podinfo.tlsSecretName" -}}
-{{- .Values.tls.secretName | default (include "podinfo.named" (list . "tls")) -}}
+{{- (.Values.tls).secretName | default (include "podinfo.named" (list . "tls")) -}}
 {{- end -}}
 
 {{- define "podinfo.tlsPort" -}}
-{{- .Values.tls.port | default 9899 -}}
+{{- (.Values.tls).port | default 9899 -}}
 {{- end -}}
 
 {{- define "podinfo.certPath" -}}
-{{- .Values.tls.certPath | default "/data/cert" -}}
+{{- (.Values.tls).certPath | default "/data/cert" -}}
 {{- end -}}
 
 {{- define "podinfo.jwtSecretName" -}}
@@ -75,7 +75,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* Where the config files are mounted, empty for nowhere. */}}
 {{- define "podinfo.configPath" -}}
-{{- .Values.config.path | default (ternary "/podinfo/config" "" (not (empty .Values.config.files))) -}}
+{{- (.Values.config).path | default (ternary "/podinfo/config" "" (not (empty (.Values.config).files))) -}}
 {{- end -}}
 
 {{/* The prefix as podinfo reads it, in the form that a path can be appended to: empty, or /like/this. */}}
@@ -86,7 +86,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "podinfo.cacheServer" -}}
 {{- if .Values.cache -}}
 {{ .Values.cache }}
-{{- else if .Values.redis.enabled -}}
+{{- else if (.Values.redis).enabled -}}
 tcp://{{ include "podinfo.named" (list . "redis") }}:6379
 {{- end -}}
 {{- end -}}

@@ -7,7 +7,7 @@
 {{- if $prefix -}}
 {{- $_ := set $annotations "prometheus.io/path" (printf "%s/metrics" $prefix) -}}
 {{- end -}}
-{{- $file := get (.Values.config.files | default dict) (.Values.config.name | default "config.yaml") -}}
+{{- $file := get ((.Values.config).files | default dict) ((.Values.config).name | default "config.yaml") -}}
 {{- if $file -}}
 {{- $_ := set $annotations "checksum/config" (sha256sum $file) -}}
 {{- end -}}
@@ -21,7 +21,7 @@
 {{- with .Values.host }}
 - {{ printf "--host=%s" . | quote }}
 {{- end }}
-{{- if .Values.tls.enabled }}
+{{- if (.Values.tls).enabled }}
 - --secure-port={{ include "podinfo.tlsPort" . }}
 - {{ printf "--cert-path=%s" (include "podinfo.certPath" .) | quote }}
 {{- end }}
@@ -41,21 +41,21 @@
 - {{ printf "--cache-server=%s" . | quote }}
 {{- end }}
 - --level={{ .Values.logLevel | default "info" }}
-- --random-delay={{ .Values.faults.delay }}
-- --random-error={{ .Values.faults.error }}
-{{- if .Values.faults.unhealthy }}
+- --random-delay={{ (.Values.faults).delay | default false }}
+- --random-error={{ (.Values.faults).error | default false }}
+{{- if (.Values.faults).unhealthy }}
 - --unhealthy
 {{- end }}
-{{- if .Values.faults.unready }}
+{{- if (.Values.faults).unready }}
 - --unready
 {{- end }}
-{{- if .Values.h2c.enabled }}
+{{- if (.Values.h2c).enabled }}
 - --h2c
 {{- end }}
 {{- with include "podinfo.configPath" . }}
 - {{ printf "--config-path=%s" . | quote }}
 {{- end }}
-{{- with .Values.config.name }}
+{{- with (.Values.config).name }}
 - {{ printf "--config=%s" . | quote }}
 {{- end }}
 {{- with .Values.extraArgs }}
@@ -64,15 +64,15 @@
 {{- end -}}
 
 {{- define "podinfo.env" -}}
-{{- with .Values.ui.message }}
+{{- with (.Values.ui).message }}
 - name: PODINFO_UI_MESSAGE
   value: {{ . | quote }}
 {{- end }}
-{{- with .Values.ui.logo }}
+{{- with (.Values.ui).logo }}
 - name: PODINFO_UI_LOGO
   value: {{ . | quote }}
 {{- end }}
-{{- with .Values.ui.color }}
+{{- with (.Values.ui).color }}
 - name: PODINFO_UI_COLOR
   value: {{ . | quote }}
 {{- end }}
@@ -85,7 +85,7 @@
   valueFrom:
     secretKeyRef:
       name: {{ include "podinfo.jwtSecretName" . }}
-      key: {{ .Values.jwt.secretKey }}
+      key: {{ .Values.jwt.secretKey | default "jwt-secret" }}
 {{- end }}
 {{- with .Values.extraEnvs }}
 {{ toYaml . }}
@@ -99,11 +99,11 @@
   {{- with .Values.service.hostPort }}
   hostPort: {{ . }}
   {{- end }}
-{{- if .Values.tls.enabled }}
+{{- if (.Values.tls).enabled }}
 - name: https
   containerPort: {{ include "podinfo.tlsPort" . }}
   protocol: TCP
-  {{- with .Values.tls.hostPort }}
+  {{- with (.Values.tls).hostPort }}
   hostPort: {{ . }}
   {{- end }}
 {{- end }}
@@ -122,12 +122,12 @@
 {{- define "podinfo.volumeMounts" -}}
 - name: data
   mountPath: /data
-{{- if .Values.tls.enabled }}
+{{- if (.Values.tls).enabled }}
 - name: tls
   mountPath: {{ include "podinfo.certPath" . }}
   readOnly: true
 {{- end }}
-{{- if .Values.config.files }}
+{{- if (.Values.config).files }}
 - name: config
   mountPath: {{ include "podinfo.configPath" . }}
   readOnly: true
@@ -153,12 +153,12 @@
 {{- else }}
   emptyDir: {}
 {{- end }}
-{{- if .Values.tls.enabled }}
+{{- if (.Values.tls).enabled }}
 - name: tls
   secret:
     secretName: {{ include "podinfo.tlsSecretName" . }}
 {{- end }}
-{{- if .Values.config.files }}
+{{- if (.Values.config).files }}
 - name: config
   configMap:
     name: {{ include "podinfo.named" (list . "config") }}

@@ -24,7 +24,7 @@ mind about security.
 */}}
 {{- define "podinfo.serverSecurityContext" -}}
 {{- $restricted := include "podinfo.restrictedContainer" . | fromYaml -}}
-{{- if and (or .Values.service.hostPort .Values.tls.hostPort) (not .Values.securityContext) -}}
+{{- if and (or .Values.service.hostPort (.Values.tls).hostPort) (not .Values.securityContext) -}}
 {{- $_ := set $restricted.capabilities "add" (list "NET_BIND_SERVICE") -}}
 {{- end -}}
 {{- include "podinfo.overlay" (list $restricted .Values.securityContext) -}}

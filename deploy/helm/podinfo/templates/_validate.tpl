@@ -16,12 +16,12 @@ found are reported at once.
 
 {{- define "podinfo.checkReplicas" -}}
 {{- $replicas := int .Values.replicaCount -}}
-{{- $most := int .Values.hpa.maxReplicas -}}
-{{- if and .Values.hpa.enabled (lt $most $replicas) }}
+{{- $most := int (.Values.hpa).maxReplicas -}}
+{{- if and (.Values.hpa).enabled (lt $most $replicas) }}
 - {{ printf "hpa.maxReplicas is %d, below replicaCount, %d, which is the least that the autoscaler may choose"
   $most $replicas | quote }}
 {{- end }}
-{{- if and .Values.hpa.enabled (lt $replicas 1) }}
+{{- if and (.Values.hpa).enabled (lt $replicas 1) }}
 - {{ "replicaCount is 0, but hpa.enabled needs at least 1 replica to measure" | quote }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget | default dict -}}
@@ -36,8 +36,8 @@ found are reported at once.
 {{- $pod := list (list "service.httpPort" $service.httpPort) (list "service.grpcPort" $service.grpcPort)
   (list "service.metricsPort" $service.metricsPort) -}}
 {{- $shown := list (list "service.externalPort" $service.externalPort) (list "service.grpcPort" $service.grpcPort) -}}
-{{- if .Values.tls.enabled -}}
-{{- $tls := list "tls.port" .Values.tls.port -}}
+{{- if (.Values.tls).enabled -}}
+{{- $tls := list "tls.port" (.Values.tls).port -}}
 {{- $pod = append $pod $tls -}}
 {{- $shown = append $shown $tls -}}
 {{- end -}}
@@ -67,7 +67,7 @@ found are reported at once.
 {{- end }}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.grpcRoute.enabled (not .Values.service.grpcPort) }}
+{{- if and (.Values.grpcRoute).enabled (not .Values.service.grpcPort) }}
 - {{ "grpcRoute.enabled needs service.grpcPort, which is empty" | quote }}
 {{- end }}
 {{- if and (.Values.podMonitor).enabled (not .Values.service.metricsPort) }}
@@ -76,7 +76,7 @@ found are reported at once.
 {{- end -}}
 
 {{- define "podinfo.checkProbes" -}}
-{{- if and (eq (.Values.probes.type | default "exec") "grpc") (not .Values.service.grpcPort) }}
+{{- if and (eq ((.Values.probes).type | default "exec") "grpc") (not .Values.service.grpcPort) }}
 - {{ "probes.type=grpc needs service.grpcPort, which is empty" | quote }}
 {{- end }}
 {{- end -}}
@@ -85,9 +85,13 @@ found are reported at once.
 {{- if and (.Values.jwt).existingSecret (.Values.jwt).generate }}
 - {{ "jwt.existingSecret and jwt.generate exclude each other: a Secret is either yours or generated" | quote }}
 {{- end }}
-{{- $ingressTLS := and .Values.ingress.enabled .Values.ingress.tls -}}
-{{- if and .Values.certificate.create (not (or .Values.tls.enabled $ingressTLS)) }}
-- {{ "certificate.create makes a certificate that nothing uses: set tls.enabled=true, or name its secret in ingress.tls"
-  | quote }}
+{{- /* A Gateway or an Ingress may use the certificate too, and does so out of the chart's sight. */}}
+{{- $entrances := list .Values.tls .Values.ingress .Values.httpRoute .Values.grpcRoute | compact -}}
+{{- $used := false -}}
+{{- range $entrances -}}
+{{- $used = or $used .enabled -}}
+{{- end -}}
+{{- if and (.Values.certificate).create (not $used) }}
+- {{ "certificate.create makes a certificate that nothing uses; set tls.enabled=true" | quote }}
 {{- end }}
 {{- end -}}
