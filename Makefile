@@ -75,8 +75,13 @@ image: ## Build the container image with docker or buildah (TARGET=k8s|knative)
 ##@ Develop
 
 .PHONY: test
-test: ## Run every test with the race detector; what the machine lacks is skipped by name
+test: ## Run every test; what the machine lacks is skipped by name
 	@$(GOTESTSUM) --format=pkgname -- -race -shuffle=on ./...
+	@cd test/deploy && $(GOTESTSUM) --format=pkgname -- -shuffle=on ./...
+
+.PHONY: e2e
+e2e: ## Run the installers on the cluster of KUBECONFIG; E2E_LOAD is the command that loads an image archive there
+	@test/e2e/run.sh
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
@@ -85,10 +90,11 @@ fuzz: ## Run every fuzz target for FUZZTIME (20s)
 .PHONY: lint
 lint: ## Check formatting, vet and lint
 	@$(GOLANGCI) run ./...
+	@cd test/deploy && $(GOLANGCI) run ./...
 
 .PHONY: fmt
 fmt: ## Format the code
-	@$(GOLANGCI) fmt ./...
+	@$(GOLANGCI) fmt ./... ./test/deploy/...
 
 .PHONY: generate
 generate: ## Make the generated files again (needs protoc)
