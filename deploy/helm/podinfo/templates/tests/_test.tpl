@@ -24,11 +24,11 @@ spec:
 
 {{/*
 A test that asks the Service. A Service may refuse for a moment after its pods are ready, until every node knows, so it
-is asked again for up to half a minute; nothing waits longer. Takes the dict of podinfo.testPod with check, the
-arguments of `podcli check`, in place of the command.
+is asked again a few times. One attempt is up to three requests, and faults.delay makes each of them wait for up to
+five seconds. Takes the dict of podinfo.testPod with check, the arguments of `podcli check`, in place of the command.
 */}}
 {{- define "podinfo.checkPod" -}}
-{{- $patience := list "--timeout=5s" "--retry=5" "--delay=1s" -}}
+{{- $patience := list "--timeout=20s" "--retry=5" "--delay=1s" -}}
 {{- $command := concat (list "podcli" "check") .check $patience -}}
 {{- dict "root" .root "test" .test "command" $command | include "podinfo.testPod" -}}
 {{- end -}}
