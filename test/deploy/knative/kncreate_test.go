@@ -118,10 +118,6 @@ var knFlags = map[string]func(s *servingv1.Service, value string) error{
 		return put(&s.Spec.Template.Annotations, autoscaling.TargetAnnotationKey+"="+value)
 	},
 	"port": setPort,
-	"arg": func(s *servingv1.Service, value string) error {
-		container(s).Args = append(container(s).Args, value)
-		return nil
-	},
 	"env": func(s *servingv1.Service, value string) error {
 		name, value, found := strings.Cut(value, "=")
 		if !found {

@@ -59,16 +59,18 @@ func admit(s *servingv1.Service) error {
 	if err := s.Validate(ctx); err != nil {
 		return err
 	}
-	return misspelt(s)
+	return overlooked(s)
 }
 
-// misspelt names a label or an annotation that Knative would overlook.
-func misspelt(s *servingv1.Service) error {
+// overlooked names what Knative says nothing about though it does not do what was meant.
+func overlooked(s *servingv1.Service) error {
 	switch visibility, set := s.Labels[networking.VisibilityLabelKey]; {
 	case set && visibility != serving.VisibilityClusterLocal:
 		return fmt.Errorf("visibility %q; want %q, or no label", visibility, serving.VisibilityClusterLocal)
 	case s.Spec.Template.Labels[networking.VisibilityLabelKey] != "":
 		return errors.New("the visibility is a label of the Service, not of its revisions")
+	case len(container(s).Args) > 0 && len(container(s).Command) == 0:
+		return errors.New("the image has no entrypoint: arguments need the command ./podinfo")
 	}
 	known := []string{
 		autoscaling.MinScaleAnnotationKey, autoscaling.MaxScaleAnnotationKey, autoscaling.TargetAnnotationKey,
@@ -125,6 +127,7 @@ func TestWrongManifestsAreRefused(t *testing.T) {
 		{"the platform's PORT", "GOMEMLIMIT", "PORT", `"PORT" is a reserved environment variable`},
 		{"the platform's K_SERVICE", "GOMEMLIMIT", "K_SERVICE", `"K_SERVICE" is a reserved environment variable`},
 		{"the platform's K_REVISION", "GOMEMLIMIT", "K_REVISION", `"K_REVISION" is a reserved environment variable`},
+		{"arguments alone", "ports:", "args: [--read-only]\n          ports:", "need the command ./podinfo"},
 		{"hooks", "ports:", "lifecycle: {preStop: {exec: {command: [podcli]}}}\n          ports:", "containers[0].lifecycle"},
 		{"a scale that is no number", `max-scale: "10"`, `max-scale: "ten"`, `invalid value: ten`},
 		{"a scale upside down", `min-scale: "0"`, `min-scale: "11"`, "max-scale=10 is less than min-scale=11"},
@@ -166,8 +169,8 @@ func TestVariantsDifferInOnePoint(t *testing.T) {
 			`spec.template.spec.containers[0].ports[0].name: nothing became "h2c"`,
 		},
 		"deploy/knative/traffic-split.yaml": {
-			`spec.template.spec.containers[0].env[1].name: nothing became "PODINFO_UI_MESSAGE"`,
-			`spec.template.spec.containers[0].env[1].value: nothing became "greetings from the second revision"`,
+			`spec.template.spec.containers[0].env[3].name: nothing became "PODINFO_UI_MESSAGE"`,
+			`spec.template.spec.containers[0].env[3].value: nothing became "greetings from the second revision"`,
 			`spec.traffic[0].percent: nothing became 90`,
 			`spec.traffic[0].revisionName: nothing became "podinfo-00001"`,
 			`spec.traffic[0].tag: nothing became "stable"`,
@@ -222,7 +225,7 @@ func TestStopFitsIntoTheTimeout(t *testing.T) {
 	)
 	spec := mustParse(t, read(t, service)).Spec.Template.Spec
 	grace := time.Duration(*spec.TimeoutSeconds) * time.Second
-	shutdown, err := time.ParseDuration(flagOf(t, spec, "server-shutdown-timeout"))
+	shutdown, err := time.ParseDuration(setting(t, spec, "PODINFO_SERVER_SHUTDOWN_TIMEOUT"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +238,7 @@ func TestStopFitsIntoTheTimeout(t *testing.T) {
 func TestStoreFitsIntoTheVolume(t *testing.T) {
 	t.Parallel()
 	spec := mustParse(t, read(t, service)).Spec.Template.Spec
-	size, err := strconv.ParseInt(flagOf(t, spec, "store-max-size"), 10, 64)
+	size, err := strconv.ParseInt(setting(t, spec, "PODINFO_STORE_MAX_SIZE"), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +247,14 @@ func TestStoreFitsIntoTheVolume(t *testing.T) {
 	}
 }
 
-// flagOf returns the value of one of podinfo's flags.
-func flagOf(t *testing.T, spec servingv1.RevisionSpec, name string) string {
+// setting returns the value of one of podinfo's variables.
+func setting(t *testing.T, spec servingv1.RevisionSpec, name string) string {
 	t.Helper()
-	for _, arg := range spec.Containers[0].Args {
-		if value, found := strings.CutPrefix(arg, "--"+name+"="); found {
-			return value
+	for _, variable := range spec.Containers[0].Env {
+		if variable.Name == name {
+			return variable.Value
 		}
 	}
-	t.Fatalf("service.yaml does not set --%s", name)
+	t.Fatalf("service.yaml does not set %s", name)
 	return ""
 }
