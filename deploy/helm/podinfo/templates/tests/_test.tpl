@@ -15,7 +15,9 @@ metadata:
     {{- include "podinfo.chartLabels" .root | nindent 4 }}
   annotations:
     helm.sh/hook: test
-    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+    # Helm forgets a test when it is over, and uninstalling would leave a failed one behind: Helm shows its log instead.
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+    helm.sh/hook-output-log-policy: hook-failed
     sidecar.istio.io/inject: "false"
     linkerd.io/inject: disabled
 spec:
