@@ -21,6 +21,8 @@ func NewNamespace(t testing.TB, labels ...string) *Namespace {
 	create(t, append([]string{
 		"label", "namespace", n.Name, runLabel + "=" + runID(),
 		"pod-security.kubernetes.io/enforce=restricted", "pod-security.kubernetes.io/enforce-version=latest",
+		// A Deployment is not refused for the pods that it will make, so say at least that they will be.
+		"pod-security.kubernetes.io/warn=restricted", "pod-security.kubernetes.io/warn-version=latest",
 	}, labels...)...)
 	Eventually(t, 30*time.Second, "the default service account of namespace "+n.Name, func() bool {
 		_, err := n.TryKubectl("get", "serviceaccount", "default")

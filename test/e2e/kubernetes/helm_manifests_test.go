@@ -1,0 +1,34 @@
+package kubernetes
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/e2e/kube"
+)
+
+// TestHelmManifests hands all that the chart renders, with every file of values that it comes with, to the API server,
+// which validates it strictly and keeps nothing.
+func TestHelmManifests(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(helmChart + "/ci/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the chart has no example values: %v", err)
+	}
+	for _, file := range append(files, helmChart+"/values.yaml", helmChart+"/values-prod.yaml") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			n := kube.NewNamespace(t)
+			manifest := n.Helm(t, "template", helmRelease, helmChart, "--values="+file, "--validate")
+			out, err := n.TryApply(manifest, "--dry-run=server", "--warnings-as-errors")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if applied, rendered := strings.Count(out, "serverside-applied"), strings.Count(manifest, "\nkind: "); applied < rendered {
+				t.Errorf("%d of %d objects were applied:\n%s", applied, rendered, out)
+			}
+			n.Gone(t)
+		})
+	}
+}
