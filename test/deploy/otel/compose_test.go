@@ -1,0 +1,140 @@
+package otel
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
+)
+
+const composeFile = "../../../deploy/otel/compose.yaml"
+
+// loadCompose reads the file as docker compose does: what the specification does not know is an error.
+func loadCompose(t *testing.T) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{composeFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := options.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return project
+}
+
+func TestComposeServicesAreHardened(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	if got := project.ServiceNames(); len(got) != 7 {
+		t.Errorf("the services are %v, want two of podinfo and five beside them", got)
+	}
+	for name, s := range project.Services {
+		for _, c := range []struct {
+			promise string
+			kept    bool
+		}{
+			{"its image is pinned to a version", manifest.Pinned(s.Image)},
+			{"it has a numeric user who is not root", s.User != "" && strings.Trim(s.User, "0123456789:") == "" &&
+				!strings.HasPrefix(s.User, "0")},
+			{"its root file system is read only", s.ReadOnly},
+			{"it has no capabilities", slices.Equal(s.CapDrop, []string{"ALL"}) && len(s.CapAdd) == 0},
+			{"it gains no privileges", slices.Contains(s.SecurityOpt, "no-new-privileges:true") && !s.Privileged},
+			{"its memory is bounded", s.MemLimit > 0 && s.MemLimit <= 512<<20},
+			{"its processes are bounded", s.PidsLimit > 0},
+			{"it has no volumes of the host", len(s.Volumes) == 0},
+		} {
+			if !c.kept {
+				t.Errorf("%s: not true that %s", name, c.promise)
+			}
+		}
+		for _, port := range s.Ports {
+			if port.HostIP != "127.0.0.1" {
+				t.Errorf("%s: port %d is open to other machines", name, port.Target)
+			}
+		}
+	}
+}
+
+func TestComposeFilesExistAndCanBeRead(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	mounted := map[string]bool{}
+	for name, s := range project.Services {
+		for _, config := range s.Configs {
+			mounted[config.Source] = true
+			if config.Target == "" {
+				t.Errorf("%s: the config %s is mounted nowhere in particular", name, config.Source)
+			}
+		}
+		if s.Build == nil {
+			continue
+		}
+		if _, err := os.Stat(s.Build.Context + "/Dockerfile"); err != nil {
+			t.Errorf("%s cannot be built: %v", name, err)
+		}
+	}
+	for name, config := range project.Configs {
+		info, err := os.Stat(config.File)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		// The file is mounted as it is, and the containers' users are not its owner.
+		if info.Mode()&fs.FileMode(0o004) == 0 {
+			t.Errorf("%s can only be read by its owner", config.File)
+		}
+		if !mounted[name] {
+			t.Errorf("nobody mounts the config %s", name)
+		}
+	}
+}
+
+// TestComposeNamesMeet shows that what one service calls another is the name of one.
+func TestComposeNamesMeet(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	for _, text := range append(commands(project), configTexts(t, project)...) {
+		for _, scheme := range []string{"http://", "tcp://"} {
+			for _, rest := range strings.Split(text, scheme)[1:] {
+				host, _, _ := strings.Cut(rest, ":")
+				if _, err := project.GetService(host); err != nil {
+					t.Errorf("%s%s leads to no service", scheme, rest)
+				}
+			}
+		}
+	}
+}
+
+func commands(project *types.Project) []string {
+	var all []string
+	for _, s := range project.Services {
+		all = append(all, s.Command...)
+		for _, value := range s.Environment {
+			if value != nil {
+				all = append(all, *value)
+			}
+		}
+	}
+	return all
+}
+
+// configTexts returns the lines of the configuration that hold addresses of services.
+func configTexts(t *testing.T, project *types.Project) []string {
+	t.Helper()
+	var all []string
+	for _, name := range []string{"collector", "datasources"} {
+		text, err := os.ReadFile(project.Configs[name].File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, strings.Fields(string(text))...)
+	}
+	return all
+}

@@ -1,0 +1,193 @@
+package otel
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
+)
+
+const kubernetesDir = "../../../deploy/otel/kubernetes"
+
+// build makes the manifests as kubectl kustomize does, which reads no file outside of a kustomization's folder.
+func build(t *testing.T) manifest.Objects {
+	t.Helper()
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), kubernetesDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := made.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifest.Read(t, text)
+}
+
+func TestKubernetesManifestsAreSecure(t *testing.T) {
+	t.Parallel()
+	objects := build(t)
+	manifest.Secure(t, objects)
+	namespace := manifest.Get[*corev1.Namespace](t, objects, "podinfo-otel")
+	for _, mode := range []string{"enforce", "warn", "audit"} {
+		if level := namespace.Labels["pod-security.kubernetes.io/"+mode]; level != "restricted" {
+			t.Errorf("the namespace %ss the Pod Security level %q", mode, level)
+		}
+	}
+	for _, d := range all[*appsv1.Deployment](objects) {
+		for _, c := range d.Spec.Template.Spec.Containers {
+			if c.Resources.Limits.Memory().IsZero() {
+				t.Errorf("%s: the memory is not bounded", d.Name)
+			}
+			if c.ReadinessProbe == nil || c.LivenessProbe == nil {
+				t.Errorf("%s: a probe is missing", d.Name)
+			}
+		}
+	}
+}
+
+// all returns the objects of one type.
+func all[T any](objects manifest.Objects) []T {
+	var found []T
+	for _, object := range objects {
+		if typed, ok := object.(T); ok {
+			found = append(found, typed)
+		}
+	}
+	return found
+}
+
+// TestKubernetesServicesLeadToPods shows that every Service selects the pods of a Deployment, which have its ports.
+func TestKubernetesServicesLeadToPods(t *testing.T) {
+	t.Parallel()
+	objects := build(t)
+	for _, s := range all[*corev1.Service](objects) {
+		d := manifest.Get[*appsv1.Deployment](t, objects, s.Name)
+		for name, value := range s.Spec.Selector {
+			if d.Spec.Template.Labels[name] != value || d.Spec.Selector.MatchLabels[name] != value {
+				t.Errorf("the Service %s selects %s=%s, which its pods are not", s.Name, name, value)
+			}
+		}
+		ports := d.Spec.Template.Spec.Containers[0].Ports
+		for _, port := range s.Spec.Ports {
+			if !slices.ContainsFunc(ports, func(p corev1.ContainerPort) bool {
+				return p.Name == port.TargetPort.StrVal && p.ContainerPort == port.Port
+			}) {
+				t.Errorf("the Service %s leads to the port %s, which its pods do not have", s.Name, port.TargetPort.StrVal)
+			}
+		}
+	}
+}
+
+// TestKubernetesMountsTheConfiguration shows that each file of the configuration is mounted, where Compose mounts it.
+func TestKubernetesMountsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	objects := build(t)
+	project := loadCompose(t)
+	for name, s := range project.Services {
+		for _, config := range s.Configs {
+			want, err := os.ReadFile(project.Configs[config.Source].File)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := manifest.Get[*appsv1.Deployment](t, objects, name)
+			if got := mounted(objects, &d.Spec.Template.Spec, config.Target); got != string(want) {
+				t.Errorf("%s finds at %s not what Compose mounts there, but %q", name, config.Target, got)
+			}
+		}
+	}
+}
+
+// mounted returns the text of the file that the pod's first container has at path from a ConfigMap.
+func mounted(objects manifest.Objects, pod *corev1.PodSpec, path string) string {
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		if mount.MountPath != filepath.Dir(path) {
+			continue
+		}
+		for _, volume := range pod.Volumes {
+			if volume.Name != mount.Name {
+				continue
+			}
+			for _, name := range configMaps(volume) {
+				for _, c := range all[*corev1.ConfigMap](objects) {
+					if text, has := c.Data[filepath.Base(path)]; c.Name == name && has {
+						return text
+					}
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func configMaps(volume corev1.Volume) []string {
+	switch {
+	case volume.ConfigMap != nil:
+		return []string{volume.ConfigMap.Name}
+	case volume.Projected != nil:
+		var names []string
+		for _, source := range volume.Projected.Sources {
+			names = append(names, source.ConfigMap.Name)
+		}
+		return names
+	}
+	return nil
+}
+
+// TestKubernetesRunsWhatComposeRuns holds the images, users and arguments of the two against each other.
+func TestKubernetesRunsWhatComposeRuns(t *testing.T) {
+	t.Parallel()
+	objects := build(t)
+	for name, s := range loadCompose(t).Services {
+		deployment := name
+		if strings.Contains(s.Image, "podinfo") {
+			deployment = "podinfo-" + name
+		}
+		d := manifest.Get[*appsv1.Deployment](t, objects, deployment)
+		c := d.Spec.Template.Spec.Containers[0]
+		if c.Image != s.Image {
+			t.Errorf("%s is %s on Kubernetes and %s with Compose", name, c.Image, s.Image)
+		}
+		if deployment == name && !slices.Equal(c.Args, []string(s.Command)) {
+			t.Errorf("%s is started with %q on Kubernetes and %q with Compose", name, c.Args, s.Command)
+		}
+		for _, variable := range c.Env {
+			// Telemetry's variables say the same; only Kubernetes knows of pods.
+			with, has := s.Environment[variable.Name]
+			if variable.Value != "" && !strings.Contains(variable.Value, "$(") && (!has || *with != variable.Value) {
+				t.Errorf("%s has %s=%q on Kubernetes only", name, variable.Name, variable.Value)
+			}
+		}
+	}
+}
+
+// TestVersionsAreTheTestedOnes holds the images' versions against those of the code that these tests run.
+func TestVersionsAreTheTestedOnes(t *testing.T) {
+	t.Parallel()
+	services := loadCompose(t).Services
+	for _, c := range []struct{ service, file, pattern, prefix string }{
+		{"collector", "testdata/builder.yaml", `(?m)^  version: (.*)$`, ":"},
+		// Prometheus' module 0.316.0 is the program's release 3.16.0.
+		{"prometheus", "../go.mod", `github.com/prometheus/prometheus v0\.3(\d+\.\d+)`, ":v3."},
+	} {
+		text, err := os.ReadFile(c.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(c.pattern).FindSubmatch(text)
+		if found == nil {
+			t.Fatalf("%s names no version", c.file)
+		}
+		if want := c.prefix + string(found[1]); !strings.HasSuffix(services[c.service].Image, want) {
+			t.Errorf("the image of %s is %s, and the tests run %s", c.service, services[c.service].Image, want)
+		}
+	}
+}
