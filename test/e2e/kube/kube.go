@@ -46,7 +46,9 @@ const (
 	// deleteTimeout is what a namespace gets to vanish: longer than the grace period of the pods in it.
 	deleteTimeout = 2 * time.Minute
 
-	poll = 250 * time.Millisecond
+	// Every look at the cluster starts a kubectl, which is no small thing for a small machine.
+	poll     = 500 * time.Millisecond
+	slowPoll = 2 * time.Second
 )
 
 // runLabel marks the namespaces of one test process.
@@ -81,15 +83,15 @@ func runID() string { return strconv.Itoa(os.Getpid()) }
 // timeout. It looks less often than testkit.Eventually does, for conditions that cost a request to the cluster.
 func Eventually(t testing.TB, timeout time.Duration, what string, condition func() bool) {
 	t.Helper()
-	if !holds(timeout, condition) {
+	if !holds(timeout, poll, condition) {
 		t.Fatalf("after %s still waiting for: %s", timeout, what)
 	}
 }
 
-func holds(timeout time.Duration, condition func() bool) bool {
+func holds(timeout, every time.Duration, condition func() bool) bool {
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()
-	ticker := time.NewTicker(poll)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for !condition() {
 		select {

@@ -19,7 +19,7 @@ type LoadOptions struct {
 	Host string
 	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in Report.By.
 	CountBy string
-	// KeepAlive workers each stay on one connection, Fresh ones make one for every request. Default: 4 and 4.
+	// KeepAlive workers each stay on one connection, Fresh ones make one for every request. Default: 2 and 2.
 	KeepAlive, Fresh int
 	// H2C makes the workers speak HTTP/2 without TLS.
 	H2C bool
@@ -172,7 +172,7 @@ func (l *Load) manifest(t testing.TB, options LoadOptions) string {
 
 func (o LoadOptions) args() []string {
 	if o.KeepAlive == 0 && o.Fresh == 0 {
-		o.KeepAlive, o.Fresh = 4, 4
+		o.KeepAlive, o.Fresh = 2, 2
 	}
 	if o.Pause == 0 {
 		o.Pause = 25 * time.Millisecond

@@ -135,7 +135,7 @@ func (n *Namespace) Gone(t testing.TB) {
 	}
 	all := strings.Join(strings.Fields(kinds), ",")
 	var left []string
-	gone := holds(deleteTimeout, func() bool {
+	gone := holds(deleteTimeout, slowPoll, func() bool {
 		left = n.left(all)
 		return len(left) == 0
 	})

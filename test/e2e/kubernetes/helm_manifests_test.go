@@ -16,10 +16,11 @@ func TestHelmManifests(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("the chart has no example values: %v", err)
 	}
+	n := kube.NewNamespace(t)
+	t.Cleanup(func() { n.Gone(t) })
 	for _, file := range append(files, helmChart+"/values.yaml", helmChart+"/values-prod.yaml") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			n := kube.NewNamespace(t)
 			manifest := n.Helm(t, "template", helmRelease, helmChart, "--values="+file, "--validate")
 			out, err := n.TryApply(manifest, "--dry-run=server", "--warnings-as-errors")
 			if err != nil {
@@ -28,7 +29,6 @@ func TestHelmManifests(t *testing.T) {
 			if applied, rendered := strings.Count(out, "serverside-applied"), strings.Count(manifest, "\nkind: "); applied < rendered {
 				t.Errorf("%d of %d objects were applied:\n%s", applied, rendered, out)
 			}
-			n.Gone(t)
 		})
 	}
 }

@@ -21,7 +21,7 @@ func TestHelmWrongValues(t *testing.T) {
 		{"service.httpPort=99999", "service/httpPort"},
 		{"probes.type=tcp", "probes/type"},
 		{"redis.enabled=perhaps", "redis/enabled"},
-		{"hpa.enabled=true,hpa.maxReplicas=0", "hpa"},
+		{"hpa.enabled=true,hpa.maxReplicas=0", "hpa/maxReplicas"},
 		{"tls.enabled=true,tls.port=9898", "tls.port"},
 		{"hpa.enabled=true,hpa.maxReplicas=1,replicaCount=2", "hpa.maxReplicas"},
 		{"jwt.generate=true,jwt.existingSecret=mine", "jwt.existingSecret"},
