@@ -3,7 +3,10 @@
 app.kubernetes.io/name: {{ include "podinfo.named" (list . "test") }}
 {{- end -}}
 
-{{/* A Pod of `helm test`. Takes a dict: root, test, the name of the test, and command. */}}
+{{/*
+A Pod of `helm test`. Helm forgets it when it is over, and uninstalling would leave a failed one behind; so it goes in
+any case, after Helm, if new enough, has shown its log. Takes a dict: root, test, the name of the test, and command.
+*/}}
 {{- define "podinfo.testPod" -}}
 apiVersion: v1
 kind: Pod
@@ -15,7 +18,6 @@ metadata:
     {{- include "podinfo.chartLabels" .root | nindent 4 }}
   annotations:
     helm.sh/hook: test
-    # Helm forgets a test when it is over, and uninstalling would leave a failed one behind: Helm shows its log instead.
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
     helm.sh/hook-output-log-policy: hook-failed
     sidecar.istio.io/inject: "false"
