@@ -139,7 +139,9 @@ func (l *Load) manifest(t testing.TB, options LoadOptions) string {
 		"kind":       "Pod",
 		"metadata":   object{"name": l.pod},
 		"spec": object{
-			"restartPolicy":                 "Never",
+			"restartPolicy": "Never",
+			// A test that is killed takes nothing away, and its load must not go on for ever.
+			"activeDeadlineSeconds":         1200,
 			"automountServiceAccountToken":  false,
 			"enableServiceLinks":            false,
 			"terminationGracePeriodSeconds": 1,

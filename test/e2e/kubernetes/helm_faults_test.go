@@ -53,6 +53,7 @@ func faultError(t *testing.T, r release) {
 func faultUnready(t *testing.T, r release) {
 	t.Helper()
 	r.Helm(t, "install", helmRelease, helmChart, "--set=faults.unready=true", quickProbes)
+	r.Kubectl(t, "wait", "pods", "--all", "--for=jsonpath={.status.phase}=Running", "--timeout=2m")
 	address := r.Forward(t, "deployment/"+helmFullname, 9898)
 	expect(t, plain(), http.MethodGet, "http://"+address+"/readyz", "", http.StatusServiceUnavailable, "")
 	if got := r.get(t, "deployment/"+helmFullname, ".status.readyReplicas"); got != "" {
