@@ -1,0 +1,249 @@
+package helm
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// refusedCase is a value that the schema refuses.
+type refusedCase struct {
+	Value   string `json:"value"`
+	To      any    `json:"to"`
+	At      string `json:"at"` // where the message says that the mistake is, when that is not the value itself
+	Message string `json:"message"`
+}
+
+// Helm reports all mistakes at once, so a render holds many of them: all the cases but those about one and the same
+// value, or about a value inside another.
+func TestWrongValuesAreRefused(t *testing.T) {
+	t.Parallel()
+	for i, round := range rounds(read[[]refusedCase](t, "testdata/refused.yaml")) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			values := make(map[string]any)
+			for _, c := range round {
+				put(values, c.To, strings.Split(c.Value, ".")...)
+			}
+			_, err := render(t, values)
+			if err == nil {
+				t.Fatalf("the chart takes %s", compact(values))
+			}
+			for _, c := range round {
+				if !complains(err, c.where(), c.Message) {
+					t.Errorf("%s: %s: no line of the message says %q and %q:\n%v",
+						c.Value, compact(c.To), c.where(), c.Message, err)
+				}
+			}
+		})
+	}
+}
+
+// where is how the schema names the place of the mistake.
+func (c refusedCase) where() string {
+	path := c.At
+	if path == "" {
+		path = c.Value
+	}
+	// The only keys with a dot in them are names of files.
+	path = strings.ReplaceAll(path, ".txt", "~txt")
+	return "at '/" + strings.ReplaceAll(strings.ReplaceAll(path, ".", "/"), "~txt", ".txt") + "'"
+}
+
+// rounds deals the cases out, so that no value comes twice in a round.
+func rounds(cases []refusedCase) [][]refusedCase {
+	var dealt [][]refusedCase
+	seen := make(map[string]int)
+	for _, c := range cases {
+		round := seen[c.Value]
+		seen[c.Value]++
+		if round == len(dealt) {
+			dealt = append(dealt, nil)
+		}
+		dealt[round] = append(dealt[round], c)
+	}
+	return dealt
+}
+
+func complains(err error, words ...string) bool {
+	return slices.ContainsFunc(strings.Split(err.Error(), "\n"), func(line string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
+	})
+}
+
+func TestMisspeltValuesAreRefused(t *testing.T) {
+	t.Parallel()
+	known := read[map[string]any](t, filepath.Join(chart, "values.yaml"))
+	// Their keys are the user's.
+	free := []string{"dashboard.labels", "redis.resources.limits", "redis.resources.requests", "resources.requests"}
+	values := make(map[string]any)
+	places := []string{""}
+	for path := range leaves("", known) {
+		for parent := range parents(path) {
+			if !slices.Contains(free, parent) {
+				places = append(places, parent)
+			}
+		}
+	}
+	// What is empty in values.yaml and has keys of Kubernetes' or the chart's nevertheless.
+	places = append(places, "podDisruptionBudget")
+	for _, place := range places {
+		put(values, true, strings.Split(strings.TrimPrefix(place+".mispelt", "."), ".")...)
+	}
+	_, err := render(t, values)
+	if err == nil {
+		t.Fatal("the chart takes values that it does not know")
+	}
+	for _, place := range places {
+		where := "at '" + strings.TrimSuffix("/"+strings.ReplaceAll(place, ".", "/"), "/") + "'"
+		if !complains(err, where, "additional properties 'mispelt' not allowed") {
+			t.Errorf("no line of the message says %q:\n%v", where, err)
+		}
+	}
+}
+
+// parents yields the maps that the value at path is in.
+func parents(path string) map[string]bool {
+	found := make(map[string]bool)
+	for i, letter := range path {
+		if letter == '.' {
+			found[path[:i]] = true
+		}
+	}
+	return found
+}
+
+func TestValuesOfTheWrongTypeAreRefused(t *testing.T) {
+	t.Parallel()
+	values := make(map[string]any)
+	known := leaves("", read[map[string]any](t, filepath.Join(chart, "values.yaml")))
+	for path := range known {
+		put(values, []any{[]any{"wrong"}}, strings.Split(path, ".")...)
+	}
+	_, err := render(t, values)
+	if err == nil {
+		t.Fatal("the chart takes a list of lists for every value")
+	}
+	for path := range known {
+		where := "at '/" + strings.ReplaceAll(path, ".", "/")
+		if !complains(err, where+"'") && !complains(err, where+"/0'") {
+			t.Errorf("no line of the message says %q:\n%v", where, err)
+		}
+	}
+}
+
+// Values that do not fit together are refused by the chart itself, which names all of them.
+func TestContradictionsAreRefused(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		values map[string]any // in short
+		want   string
+	}{
+		{"two ports of the pod", map[string]any{"service.metricsPort": 9898}, "service.httpPort and service.metricsPort"},
+		{"two ports of the pod", map[string]any{"service.grpcPort": 9797}, "service.grpcPort and service.metricsPort"},
+		{"two ports of the Service", map[string]any{"service.externalPort": 9999},
+			"service.externalPort and service.grpcPort"},
+		{"TLS on the port of HTTP", map[string]any{"tls.enabled": true, "tls.port": 9898}, "tls.port"},
+		{"fewer pods than the least", map[string]any{"hpa.enabled": true, "replicaCount": 11}, "hpa.maxReplicas"},
+		{"autoscaling from none", map[string]any{"hpa.enabled": true, "replicaCount": 0}, "replicaCount"},
+		{"two budgets", map[string]any{"podDisruptionBudget": map[string]any{"minAvailable": 1, "maxUnavailable": 1}},
+			"podDisruptionBudget has both minAvailable and maxUnavailable"},
+		{"Ingress to no Service", map[string]any{"service.enabled": false, "ingress.enabled": true}, "ingress.enabled"},
+		{"HTTPRoute to no Service", map[string]any{"service.enabled": false, "httpRoute.enabled": true},
+			"httpRoute.enabled"},
+		{"GRPCRoute to no Service", map[string]any{"service.enabled": false, "grpcRoute.enabled": true},
+			"grpcRoute.enabled"},
+		{"ServiceMonitor of no Service", map[string]any{"service.enabled": false, "serviceMonitor.enabled": true},
+			"serviceMonitor.enabled"},
+		{"GRPCRoute to no port", map[string]any{"service.grpcPort": nil, "grpcRoute.enabled": true},
+			"grpcRoute.enabled needs service.grpcPort"},
+		{"gRPC probes of no port", map[string]any{"service.grpcPort": nil, "probes.type": "grpc"},
+			"probes.type=grpc needs service.grpcPort"},
+		{"PodMonitor of no port", map[string]any{"service.metricsPort": nil, "podMonitor.enabled": true},
+			"podMonitor.enabled needs service.metricsPort"},
+		{"a Secret both given and made", map[string]any{"jwt.generate": true, "jwt.existingSecret": "mine"},
+			"jwt.existingSecret and jwt.generate"},
+		{"a Certificate for nobody", map[string]any{"certificate.create": true}, "certificate.create"},
+	}
+	for i, tt := range tests {
+		t.Run(fmt.Sprintf("%s/%d", tt.name, i), func(t *testing.T) {
+			t.Parallel()
+			if _, err := render(t, expand(tt.values)); err == nil || !complains(err, tt.want) {
+				t.Errorf("%s: the message is %v, want a line with %q", compact(tt.values), err, tt.want)
+			}
+		})
+	}
+}
+
+// People write numbers as text, leave a value empty, and take a default away with null.
+func TestTheUsualWaysToWriteValuesAreTaken(t *testing.T) {
+	t.Parallel()
+	plain := mustRender(t, nil)
+	tests := []struct {
+		name    string
+		values  map[string]any // in short
+		changes []string
+	}{
+		{"numbers as text", map[string]any{
+			"replicaCount": "1", "service.httpPort": "9898", "service.externalPort": "9898", "service.grpcPort": "9999",
+			"service.metricsPort": "9797", "probes.liveness.periodSeconds": "10",
+		}, nil},
+		{"text as numbers", map[string]any{"image.tag": 1.5, "resources.requests.cpu": 1, "ui.message": 1}, []string{
+			`Deployment/podinfo container.env[PODINFO_UI_MESSAGE]: + { "name": "PODINFO_UI_MESSAGE", "value": "1" }`,
+			`Deployment/podinfo container.image: "ghcr.io/podinfo-targets/podinfo:6.15.0" -> ` +
+				`"ghcr.io/podinfo-targets/podinfo:1.5"`,
+			`Deployment/podinfo container.resources.requests.cpu: "5m" -> 1`,
+			`Pod/podinfo-grpc-test spec.containers[grpc].image: "ghcr.io/podinfo-targets/podinfo:6.15.0" -> ` +
+				`"ghcr.io/podinfo-targets/podinfo:1.5"`,
+			`Pod/podinfo-jwt-test spec.containers[jwt].image: "ghcr.io/podinfo-targets/podinfo:6.15.0" -> ` +
+				`"ghcr.io/podinfo-targets/podinfo:1.5"`,
+			`Pod/podinfo-service-test spec.containers[service].image: "ghcr.io/podinfo-targets/podinfo:6.15.0" -> ` +
+				`"ghcr.io/podinfo-targets/podinfo:1.5"`,
+		}},
+		{"empty text", map[string]any{
+			"host": "", "backend": "", "cache": "", "service.hostPort": "", "hpa.cpu": "", "hpa.memory": "",
+			"hooks.preInstall.job.sleepSeconds": "", "service.trafficDistribution": "",
+		}, nil},
+		{"global values", map[string]any{"global": map[string]any{"anything": map[string]any{"goes": true}}}, nil},
+		{"Redis over every scheme", map[string]any{"cache": "rediss://user:p%40ss@cache:6380/1"}, []string{
+			`Deployment/podinfo container.command: + "--cache-server=rediss://user:p%40ss@cache:6380/1"`,
+			`+ Pod/podinfo-cache-test`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := diff(plain, mustRender(t, expand(tt.values))); !slices.Equal(got, tt.changes) {
+				t.Errorf("the render changes by\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.changes, "\n"))
+			}
+		})
+	}
+}
+
+// Null takes a default away. Whatever the chart can do without it then does without, and what is left is valid.
+func TestEveryDefaultCanBeTakenAway(t *testing.T) {
+	t.Parallel()
+	known := read[map[string]any](t, filepath.Join(chart, "values.yaml"))
+	needed := []string{"image", "service"}
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		t.Run(key, func(t *testing.T) {
+			t.Parallel()
+			out, err := render(t, map[string]any{key: nil})
+			if slices.Contains(needed, key) {
+				if err == nil || !complains(err, "missing property '"+key+"'") {
+					t.Errorf("the message is %v, want one that says that %s is missing", err, key)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			decode(t, out)
+		})
+	}
+}
