@@ -1,0 +1,106 @@
+package knative
+
+import (
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/e2e/kube"
+)
+
+// message is what traffic-split.yaml has its revision say.
+const message = "greetings from the second revision"
+
+// second makes another revision of a manifest.
+func second() edit {
+	return edit{"          env:\n", "          env:\n            - name: PODINFO_UI_MESSAGE\n              value: " + message + "\n"}
+}
+
+// TestTrafficSplit counts who answers, by the shares and by the tags of traffic-split.yaml.
+func TestTrafficSplit(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "podinfo", manifest(t, "service.yaml", published()))
+	client := s.client(t, false)
+	url := s.url(t, client)
+	s.Apply(t, manifest(t, "traffic-split.yaml", published()))
+	s.waitReady(t)
+
+	for tag, want := range map[string]string{"stable": "podinfo-00001", "candidate": "podinfo-00002"} {
+		tagged := s.status(t, `traffic[?(@.tag=="`+tag+`")].url`)
+		s.answers(t, client, tagged)
+		who, err := whoIs(client, tagged)
+		if err != nil || who.Revision != want || (who.Message == message) != (tag == "candidate") {
+			t.Errorf("%s is answered by %+v, %v; want %s", tagged, who, err, want)
+		}
+	}
+
+	const requests, share = 400, 0.1
+	by := map[string]int{}
+	for range requests {
+		who, err := whoIs(client, url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by[who.Revision]++
+	}
+	t.Logf("%d requests: %v", requests, by)
+	// Five standard deviations: a fair coin of this kind falls outside once in two million runs.
+	deviation := 5 * math.Sqrt(requests*share*(1-share))
+	if got := float64(by["podinfo-00002"]); math.Abs(got-requests*share) > deviation {
+		t.Errorf("the candidate got %v of %d requests, want %v ± %.0f", got, requests, requests*share, deviation)
+	}
+	if by["podinfo-00001"]+by["podinfo-00002"] != requests {
+		t.Errorf("somebody else answers: %v", by)
+	}
+}
+
+// TestRolloutLosesNothing replaces the revision under load, from inside the cluster, and then deletes the one pod that
+// is left. The old pods drain meanwhile, which takes half a minute, and are gone before the load ends.
+func TestRolloutLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "podinfo", manifest(t, "service.yaml", quick()))
+	load := s.Load(t, kube.LoadOptions{
+		URL: s.status(t, "url") + "/api/info", CountBy: `"k_revision": "([^"]*)"`, Timeout: patience,
+	})
+	load.More(t, 200)
+	s.Apply(t, manifest(t, "service.yaml", quick(), second()))
+	s.waitReady(t)
+	s.vanish(t, "serving.knative.dev/revision=podinfo-00001")
+
+	const newest = "serving.knative.dev/revision=podinfo-00002"
+	pods := strings.Fields(s.Kubectl(t, "get", "pods", "--selector="+newest, "--output=name"))
+	s.Kubectl(t, "delete", "--wait=false", pods[0])
+	kube.Eventually(t, goneTimeout, "the deleted pod to go", func() bool {
+		_, err := s.TryKubectl("get", pods[0])
+		return err != nil
+	})
+	load.More(t, 200)
+	report := load.StopWithoutLoss(t)
+	if report.By["podinfo-00001"] == 0 || report.By["podinfo-00002"] == 0 || len(report.By) != 2 {
+		t.Errorf("answers by revision: %v; want some by each", report.By)
+	}
+}
+
+// TestUnreadyRevisionGetsNoTraffic rolls out a revision whose readiness probe fails.
+func TestUnreadyRevisionGetsNoTraffic(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "podinfo", manifest(t, "service.yaml", published(), quick()))
+	client := s.client(t, false)
+	url := s.url(t, client)
+	s.Apply(t, manifest(t, "service.yaml", published(), quick(),
+		edit{"          env:\n", "          env:\n            - name: PODINFO_UNREADY\n              value: \"true\"\n"}))
+	s.Kubectl(t, "wait", "revisions.serving.knative.dev/podinfo-00002", "--for=condition=Ready=False",
+		"--timeout="+readyTimeout.String())
+	for range 20 {
+		if who, err := whoIs(client, url); err != nil || who.Revision != "podinfo-00001" {
+			t.Errorf("%+v answers, %v; want podinfo-00001", who, err)
+		}
+	}
+	if ready := s.status(t, `conditions[?(@.type=="Ready")].status`); ready != "False" {
+		t.Errorf("the service's Ready is %s while its newest revision is not", ready)
+	}
+	if got, err := ask(client, http.MethodGet, url+"/readyz", ""); err != nil || got.status != http.StatusOK {
+		t.Errorf("/readyz of the old revision: %d, %v", got.status, err)
+	}
+}
