@@ -2,7 +2,6 @@ package otel
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -58,26 +57,27 @@ func startStack(t *testing.T, binary, configuration string) *stack {
 	s := &stack{jaeger: otlpreceiver.Start(t), prometheus: promtest.New(t)}
 	metrics := httptest.NewServer(otlpHandler(t, s.prometheus))
 	t.Cleanup(metrics.Close)
-	grpcAddress, httpAddress := s.startCollector(t, metrics.URL, binary, "--config="+configuration)
+	ports := s.startCollector(t, metrics.URL, binary, "--config="+configuration)
 	// One sends by gRPC and the other by HTTP, which the collector takes side by side.
 	s.backend = testkit.StartPodinfo(t, "--otel-service-name=podinfo-backend",
-		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+httpAddress, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+ports.http, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
 		"OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100")
 	s.frontend = testkit.StartPodinfo(t, "--otel-service-name=podinfo-frontend",
 		"--backend-url="+s.backend.URL+"/echo", "--cache-server=memory://",
-		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+grpcAddress,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+ports.grpc,
 		"OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=demo,k8s.pod.name=frontend-1",
 		"OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100")
 	return s
 }
 
-// startCollector starts the collector on ports of its own and returns where it takes OTLP by gRPC and by HTTP.
-func (s *stack) startCollector(t *testing.T, metricsURL, binary string, args ...string) (grpcAddress, httpAddress string) {
+// addresses are where a collector takes OTLP by gRPC and by HTTP, and tells how it is.
+type addresses struct{ grpc, http, health string }
+
+// startCollector starts the collector on ports of its own and returns once it is healthy.
+func (s *stack) startCollector(t *testing.T, metricsURL, binary string, args ...string) addresses {
 	t.Helper()
-	ports := testkit.FreePorts(t, 3)
-	for i, port := range ports {
-		ports[i] = net.JoinHostPort("127.0.0.1", port)
-	}
+	free := testkit.FreePorts(t, 3)
+	ports := addresses{"127.0.0.1:" + free[0], "127.0.0.1:" + free[1], "127.0.0.1:" + free[2]}
 	s.collector = testkit.Exec(t, binary, append(args,
 		"--set=receivers.otlp.protocols.grpc.endpoint="+ports[0],
 		"--set=receivers.otlp.protocols.http.endpoint="+ports[1],
@@ -92,13 +92,13 @@ func (s *stack) startCollector(t *testing.T, metricsURL, binary string, args ...
 			t.Fatal("the collector has ended")
 		default:
 		}
-		answer, err := http.Get("http://" + ports[2] + "/")
+		answer, err := http.Get("http://" + ports.health + "/")
 		if err != nil {
 			return false
 		}
 		return answer.Body.Close() == nil && answer.StatusCode == http.StatusOK
 	})
-	return ports[0], ports[1]
+	return ports
 }
 
 // otlpHandler is Prometheus' receiver of OTLP, with the configuration that is deployed.
