@@ -87,7 +87,7 @@ func (l *Load) More(t testing.TB, count int) {
 	})
 }
 
-// Stop ends the load once the requests that are under way have ended, and returns the last report.
+// Stop ends the load once the requests that are under way have ended, removes its pod and returns the last report.
 func (l *Load) Stop(t testing.TB) Report {
 	t.Helper()
 	// The program that is asked to stop can be gone before kubectl hears that it was told; the report tells.
@@ -98,6 +98,7 @@ func (l *Load) Stop(t testing.TB) Report {
 		report, err = l.report()
 		return err == nil && report.Done
 	})
+	l.namespace.Kubectl(t, "delete", "pod", l.pod)
 	return report
 }
 
