@@ -36,7 +36,8 @@ func TestExamples(t *testing.T) {
 	for name, file := range examples(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := helm(t, "", "lint", "--strict", "--quiet", "--kube-version="+kubeVersion, "-f", file, chart); err != nil {
+			_, err := helm(t, "", "lint", "--strict", "--quiet", "--kube-version="+kubeVersion, "--values="+file, chart)
+			if err != nil {
 				t.Error(err)
 			}
 			values, err := os.ReadFile(file)
