@@ -70,7 +70,9 @@ func deviations(t *testing.T, got *servingv1.Service, command string) []string {
 // TestKnFlagsAreAllNeeded leaves out each flag of the long command in turn, and changes nothing else.
 func TestKnFlagsAreAllNeeded(t *testing.T) {
 	t.Parallel()
-	commands := slices.DeleteFunc(creating(t, documents[0]), func(c string) bool { return strings.Contains(c, "--filename") })
+	commands := slices.DeleteFunc(creating(t, documents[0]), func(command string) bool {
+		return strings.Contains(command, "--filename")
+	})
 	if len(commands) != 1 {
 		t.Fatalf("%s shows %d commands without --filename, want one", documents[0], len(commands))
 	}

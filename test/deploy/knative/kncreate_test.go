@@ -18,8 +18,8 @@ import (
 )
 
 // knServiceCreate returns the Service that `kn service create` makes of its arguments. It knows those flags of
-// https://github.com/knative/client/blob/main/docs/cmd/kn_service_create.md that our documents use. Two annotations that
-// kn adds for itself, client.knative.dev/user-image and client.knative.dev/updateTimestamp, are left out.
+// https://github.com/knative/client/blob/main/docs/cmd/kn_service_create.md that our documents use. Two annotations
+// that kn adds for itself, client.knative.dev/user-image and client.knative.dev/updateTimestamp, are left out.
 func knServiceCreate(root string, args []string) (*servingv1.Service, error) {
 	names, values, err := split(args)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package knative checks deploy/knative without a cluster: the manifests by the types of Knative Serving, with the code
-// that its webhook runs (https://github.com/knative/serving/tree/main/pkg/apis/serving/v1), and the kn commands that the
-// documents show by what kn makes of them.
+// that its webhook runs (https://github.com/knative/serving/tree/main/pkg/apis/serving/v1), and the kn commands of the
+// documents by what kn makes of them.
 package knative
 
 import (
@@ -134,15 +134,19 @@ func TestWrongManifestsAreRefused(t *testing.T) {
 		{"a target of nothing", `target: "50"`, `target: "0"`, "target 0 should be at least 0.01"},
 		{"a misspelt autoscaling setting", "/target:", "/targets:", "autoscaling.knative.dev/targets is no setting"},
 		{"a misspelt visibility", "cluster-local", "local", `visibility "local"`},
-		{"scaling on the Service", "  labels:\n    app", "  annotations: {autoscaling.knative.dev/min-scale: \"1\"}\n  labels:\n    app",
+		{"scaling on the Service", "  labels:\n    app",
+			"  annotations: {autoscaling.knative.dev/min-scale: \"1\"}\n  labels:\n    app",
 			"autoscaling annotations must be put under"},
 		{"a timeout too long", "timeoutSeconds: 300", "timeoutSeconds: 3000", "expected 0 <= 3000 <= 600"},
-		{"a revision's name", "  template:\n    metadata:\n", "  template:\n    metadata:\n      name: other\n", `must have prefix "podinfo-"`},
-		{"a token mounted", "automountServiceAccountToken: false", "automountServiceAccountToken: true", "automountServiceAccountToken"},
+		{"a revision's name", "  template:\n    metadata:\n", "  template:\n    metadata:\n      name: other\n",
+			`must have prefix "podinfo-"`},
+		{"a token mounted", "automountServiceAccountToken: false", "automountServiceAccountToken: true",
+			"automountServiceAccountToken"},
 		{"the host's network", "automountServiceAccountToken: false", "hostNetwork: true", "hostNetwork"},
 		{"a privileged container", "runAsNonRoot: true", "privileged: true", "securityContext.privileged"},
 		{"a volume of the host", "emptyDir:\n            sizeLimit: 64Mi", "hostPath: {path: /}", "volumes"},
-		{"a mount without a volume", "volumeMounts:\n            - name: data", "volumeMounts:\n            - name: date", "no matching volume"},
+		{"a mount without a volume", "Mounts:\n            - name: data", "Mounts:\n            - name: date",
+			"no matching volume"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,11 +12,6 @@ import (
 // message is what traffic-split.yaml has its revision say.
 const message = "greetings from the second revision"
 
-// second makes another revision of a manifest.
-func second() edit {
-	return edit{"          env:\n", "          env:\n            - name: PODINFO_UI_MESSAGE\n              value: " + message + "\n"}
-}
-
 // TestTrafficSplit counts who answers, by the shares and by the tags of traffic-split.yaml.
 func TestTrafficSplit(t *testing.T) {
 	t.Parallel()
@@ -64,7 +59,7 @@ func TestRolloutLosesNothing(t *testing.T) {
 		URL: s.status(t, "url") + "/api/info", CountBy: `"k_revision": "([^"]*)"`, Timeout: patience,
 	})
 	load.More(t, 200)
-	s.Apply(t, manifest(t, "service.yaml", quick(), second()))
+	s.Apply(t, manifest(t, "service.yaml", quick(), variable("PODINFO_UI_MESSAGE", message)))
 	s.waitReady(t)
 	s.vanish(t, "serving.knative.dev/revision=podinfo-00001")
 
@@ -88,8 +83,7 @@ func TestUnreadyRevisionGetsNoTraffic(t *testing.T) {
 	s := newService(t, "podinfo", manifest(t, "service.yaml", published(), quick()))
 	client := s.client(t, false)
 	url := s.url(t, client)
-	s.Apply(t, manifest(t, "service.yaml", published(), quick(),
-		edit{"          env:\n", "          env:\n            - name: PODINFO_UNREADY\n              value: \"true\"\n"}))
+	s.Apply(t, manifest(t, "service.yaml", published(), quick(), variable("PODINFO_UNREADY", `"true"`)))
 	s.Kubectl(t, "wait", "revisions.serving.knative.dev/podinfo-00002", "--for=condition=Ready=False",
 		"--timeout="+readyTimeout.String())
 	for range 20 {

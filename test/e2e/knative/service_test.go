@@ -13,7 +13,7 @@ import (
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
-// localImage is the image under a name whose tag Knative does not ask a registry for: those of dev.local are as they are
+// localImage is the image under a name whose tag Knative does not ask a registry for, because it is one of dev.local
 // (https://knative.dev/docs/serving/tag-resolution/).
 const localImage = "dev.local/podinfo-knative:" + version.Version
 
@@ -35,13 +35,18 @@ func published() edit {
 	return edit{"    networking.knative.dev/visibility: cluster-local\n", ""}
 }
 
-// quick shortens what production wants long: the time until an idle pod goes, and the time until a bad revision is given
-// up.
+// quick shortens what production wants long: the time until an idle pod goes, and the time that a bad revision gets.
 func quick() edit {
 	const annotations = "      annotations:\n"
 	return edit{annotations, annotations +
 		"        autoscaling.knative.dev/window: 6s\n" +
 		"        serving.knative.dev/progress-deadline: 30s\n"}
+}
+
+// variable gives podinfo one more environment variable. The value is YAML.
+func variable(name, value string) edit {
+	const env = "          env:\n"
+	return edit{env, env + "            - name: " + name + "\n              value: " + value + "\n"}
 }
 
 // manifest returns a manifest of deploy/knative with the image that is loaded, and with edits.
@@ -85,8 +90,7 @@ func newService(t *testing.T, name, manifest string) *service {
 }
 
 // clear takes the pods away at once when the test has passed. A namespace that is deleted with pods in it stays for
-// their grace period, here five minutes, though they end long before
-// (https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/controller/namespace/deletion/namespaced_resources_deleter.go).
+// their grace period, here five minutes, though they end long before: its controller looks again only then.
 func (s *service) clear(t *testing.T) {
 	if t.Failed() {
 		return // What is there tells why.
@@ -103,7 +107,8 @@ func since(begin time.Time) time.Duration { return time.Since(begin).Round(time.
 // waitReady waits until the newest revision is ready and gets its traffic.
 func (s *service) waitReady(t *testing.T) {
 	t.Helper()
-	s.Kubectl(t, "wait", "services.serving.knative.dev/"+s.name, "--for=condition=Ready", "--timeout="+readyTimeout.String())
+	s.Kubectl(t, "wait", "services.serving.knative.dev/"+s.name, "--for=condition=Ready",
+		"--timeout="+readyTimeout.String())
 }
 
 // get returns one field of an object, by kubectl's JSONPath.
