@@ -29,8 +29,8 @@ const (
 )
 
 // samBuild does what sam build does with a function whose BuildMethod is makefile, and returns the directory of what is
-// to be deployed: it copies CodeUri without .git to a directory of its own, and runs there the target build-<logical id>
-// of the Makefile in ContextPath, which is a path from the template's directory, with ARTIFACTS_DIR set.
+// to be deployed: it copies CodeUri without .git to a directory of its own, and runs there the target that is called
+// build- and the logical id, of the Makefile in ContextPath, which is a path from the template's directory.
 // https://github.com/aws/aws-sam-cli/blob/develop/samcli/lib/build/app_builder.py and
 // https://github.com/aws/aws-lambda-builders/blob/develop/aws_lambda_builders/workflows/custom_make/DESIGN.md
 func samBuild(t *testing.T, s *stack) string {
@@ -276,7 +276,8 @@ func TestEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 			body := string(answer.Body)
-			if answer.FunctionError != "" || !strings.Contains(body, `"statusCode":200`) || !strings.Contains(body, "greetings") {
+			if answer.FunctionError != "" || !strings.Contains(body, `"statusCode":200`) ||
+				!strings.Contains(body, "greetings") {
 				t.Errorf("the event is answered %s %s", answer.FunctionError, body)
 			}
 			if streams := test.shape == lambda.FunctionURLStream; streams != (len(answer.Chunks) > 0) {

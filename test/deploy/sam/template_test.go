@@ -159,7 +159,8 @@ func TestLoadBalancerIsInternal(t *testing.T) {
 	if !reflect.DeepEqual(attributes, want) {
 		t.Errorf("the target group has %v, want %v", attributes, want)
 	}
-	encrypted := create(t, append(slices.Clone(everything), "CertificateArn=arn:aws:acm:eu-west-1:123456789012:certificate/a")...)
+	const certificate = "CertificateArn=arn:aws:acm:eu-west-1:123456789012:certificate/a"
+	encrypted := create(t, append(slices.Clone(everything), certificate)...)
 	for s, want := range map[*stack][2]string{s: {"HTTP", "80"}, encrypted: {"HTTPS", "443"}} {
 		listener := s.properties("LoadBalancerListener")
 		ingress := s.properties("LoadBalancerSecurityGroup")["SecurityGroupIngress"].([]any)[0].(object)
@@ -295,7 +296,9 @@ func TestPathsBeginWithTheStage(t *testing.T) {
 		if !maps.Equal(outputs, test.want) {
 			t.Errorf("the doors of %v are %v, want %v", test.parameters, outputs, test.want)
 		}
-		prefixed := slices.DeleteFunc(s.environment(), func(e string) bool { return !strings.HasPrefix(e, "PODINFO_PREFIX=") })
+		prefixed := slices.DeleteFunc(s.environment(), func(e string) bool {
+			return !strings.HasPrefix(e, "PODINFO_PREFIX=")
+		})
 		if strings.Join(prefixed, "") != test.prefix {
 			t.Errorf("the function is told %q of its paths, want %q", prefixed, test.prefix)
 		}
