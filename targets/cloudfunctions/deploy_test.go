@@ -209,16 +209,32 @@ func write(t *testing.T, path string, data []byte) {
 	}
 }
 
-// TestDocumentedCommand asks gcloud itself whether it knows the command that the README tells, and holds that it makes
-// nothing public.
-func TestDocumentedCommand(t *testing.T) {
+// TestDocumentedCommands asks gcloud itself whether it knows the commands that the documents tell, and holds that they
+// make nothing public.
+func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
-	command := documentedCommand(t)
+	for _, document := range []string{"README.md", root + "/README.md"} {
+		t.Run(document, func(t *testing.T) {
+			t.Parallel()
+			for _, command := range testkit.CommandsOf(t, document, "gcloud functions deploy") {
+				wantPrivate(t, command)
+				wantKnownToGcloud(t, command)
+			}
+		})
+	}
+}
+
+func wantPrivate(t *testing.T, command string) {
+	t.Helper()
 	for _, flag := range []string{"--gen2", "--source=.", "--entry-point=Podinfo", "--no-allow-unauthenticated"} {
 		if !slices.Contains(strings.Fields(command), flag) {
 			t.Errorf("the documented command lacks %s: %s", flag, command)
 		}
 	}
+}
+
+func wantKnownToGcloud(t *testing.T, command string) {
+	t.Helper()
 	var verdicts []struct {
 		Success bool   `json:"success"`
 		Message string `json:"error_message"`
@@ -230,19 +246,4 @@ func TestDocumentedCommand(t *testing.T) {
 	if len(verdicts) != 1 || !verdicts[0].Success {
 		t.Errorf("gcloud says to %s: %v", command, verdicts)
 	}
-}
-
-// documentedCommand is the one command in the README that deploys, on one line.
-func documentedCommand(t *testing.T) string {
-	t.Helper()
-	data, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, command, found := strings.Cut(string(data), "gcloud functions deploy")
-	if !found {
-		t.Fatal("the README deploys nothing")
-	}
-	command, _, _ = strings.Cut(command, "```")
-	return "gcloud functions deploy " + strings.Join(strings.Fields(strings.ReplaceAll(command, "\\\n", " ")), " ")
 }

@@ -22,7 +22,7 @@ var elsewhere = []struct{ begins, where string }{
 	{"kubectl ", "is run by test/e2e/kubernetes"},
 	{"kn ", "is held against the manifest by test/deploy/knative"},
 	{"timoni ", "is held against the module by test/deploy/timoni"},
-	{"sam ", "is held against the template by test/deploy/sam"},
+	{"(cd deploy/sam ", "is held against the template by test/deploy/sam"},
 	{"gcloud ", "is read by gcloud itself in targets/cloudfunctions"},
 	{"docker compose ", "is held against the file by test/deploy/otel"},
 }
