@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the definitions of the kinds that the installers can make, but Kubernetes does not know: Gateway API, Prometheus
-# operator, cert-manager, Flux and Flagger. They come out of the Go modules that hold them. No controller is installed: the
-# objects are validated and kept, and nothing acts on them. What is there already is brought to the version named here.
+# Installs the definitions of the kinds that the installers can make, but Kubernetes does not know: Gateway API,
+# Prometheus operator, cert-manager, Flux and Flagger. They come out of the Go modules that hold them. No controller is
+# installed: the objects are validated and kept, and nothing acts on them. What is there already is brought to the
+# version named here.
 set -euo pipefail
 
 # apply_crds MODULE@VERSION FILE...: files of a Go module, by their paths in it; wildcards are for the shell.

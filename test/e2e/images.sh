@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Writes one docker archive with all images that the end-to-end tests run:
 #
-#   podinfo and podinfo-knative   from the Dockerfile, under the version of this tree
-#   dev.local/podinfo-knative     the same again: names of that registry Knative takes as they are, of every other one it
-#                                 asks the registry for the digest
-#   podinfo:6.14.1                the same binary under the tag of the previous version, to upgrade from; its label says so
-#   docker.io/redis:8.8.0         a stand-in for that tag: this machine's redis-server with the libraries that it needs
-#   loadgen                       test/e2e/loadgen
+#   podinfo, podinfo-knative    from the Dockerfile, under the version of this tree
+#   dev.local/podinfo-knative   the same again: names of that registry Knative takes as they are, of every other one it
+#                               asks the registry for the digest
+#   podinfo:6.14.1              the same binary under the tag of the previous version, to upgrade from; a label says so
+#   docker.io/redis:8.8.0       a stand-in for that tag: this machine's redis-server with the libraries that it needs
+#   loadgen                     test/e2e/loadgen
 #
 #   usage: images.sh ARCHIVE.tar
 #

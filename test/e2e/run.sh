@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs the end-to-end tests on the cluster of the current kubectl context: builds the images, loads them, installs the CRDs
-# that the tests need, and runs the tests. Meant for a cluster that may be played with: CRDs stay behind.
+# Runs the end-to-end tests on the cluster of the current kubectl context: builds the images, loads them, installs the
+# CRDs that the tests need, and runs the tests. Meant for a cluster that may be played with: CRDs stay behind.
 #
 #   E2E_LOAD="kind load image-archive" test/e2e/run.sh [FLAG OF go test...]
 #
 # E2E_LOAD is the command that puts images into the cluster's nodes; it gets the path of a docker archive as its last
-# argument. E2E_ARCHIVE names an archive that images.sh has made before, so that nothing is built. See README.md beside this.
+# argument. E2E_ARCHIVE names an archive that images.sh has made before, so that nothing is built. E2E_PARALLEL bounds how
+# many tests of a package run at once. See README.md beside this.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

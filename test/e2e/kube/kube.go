@@ -1,5 +1,5 @@
-// Package kube is how the end-to-end tests reach a cluster: any cluster that kubectl and helm reach, for it drives these
-// two programs and nothing else.
+// Package kube is how the end-to-end tests reach a cluster: any cluster that kubectl and helm reach, for it drives
+// these two programs and nothing else.
 //
 // Every test works in namespaces of its own, which enforce the Pod Security standard "restricted"
 // (https://kubernetes.io/docs/concepts/security/pod-security-standards/) and are deleted at its end. When a test fails,

@@ -72,7 +72,7 @@ func (n *Namespace) dump(t testing.TB) {
 	}
 }
 
-// Kubectl runs kubectl in the namespace and returns its stdout. The test fails with all that kubectl said when it fails.
+// Kubectl runs kubectl in the namespace and returns its stdout. When kubectl fails, the test does, with what it said.
 func (n *Namespace) Kubectl(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := n.TryKubectl(args...)
@@ -104,7 +104,7 @@ func (n *Namespace) TryApply(manifest string, args ...string) (string, error) {
 		append([]string{"apply", "--server-side", "--validate=strict", "--filename=-"}, args...)...)
 }
 
-// Helm runs helm in the namespace and returns its stdout. The test fails with all that helm said when it fails.
+// Helm runs helm in the namespace and returns its stdout. When helm fails, the test does, with what it said.
 func (n *Namespace) Helm(t testing.TB, args ...string) string {
 	t.Helper()
 	out, err := n.TryHelm(args...)
@@ -119,14 +119,15 @@ func (n *Namespace) TryHelm(args ...string) (string, error) {
 	return command("", "helm", append([]string{"--namespace=" + n.Name}, args...)...)
 }
 
-// WaitRollout waits until every pod of a workload, such as "deployment/podinfo", is of its newest template and available.
+// WaitRollout waits until every pod of a workload, such as "deployment/podinfo", is of its newest template and
+// available.
 func (n *Namespace) WaitRollout(t testing.TB, kindName string) {
 	t.Helper()
 	n.Kubectl(t, "rollout", "status", kindName, "--timeout="+rolloutTimeout.String())
 }
 
-// Gone waits until the namespace holds nothing but what Kubernetes itself puts into every namespace, and fails the test,
-// naming what is left, when it does not become so. All kinds of the cluster are looked at, those of CRDs too.
+// Gone waits until the namespace holds nothing but what Kubernetes itself puts into every namespace, and fails the
+// test, naming what is left, when it does not become so. All kinds of the cluster are looked at, those of CRDs too.
 func (n *Namespace) Gone(t testing.TB) {
 	t.Helper()
 	kinds, err := command("", "kubectl", "api-resources", "--namespaced", "--verbs=list", "--output=name")

@@ -19,7 +19,7 @@ func TestConfigChange(t *testing.T) {
 	configs := "http://" + r.Forward(t, "pod/"+pod, 9898) + "/configs"
 	waitForConfigs(t, configs, map[string]string{"greeting": "hello", "old": "1"})
 
-	r.upgrade(t, helmChart, quickProbes, "--set-string=config.files.greeting=goodbye,config.files.new=2")
+	r.upgrade(t, quickProbes, "--set-string=config.files.greeting=goodbye,config.files.new=2")
 	// The kubelet looks at mounted ConfigMaps about once a minute, and at once when the pod changes
 	// (https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/#mounted-configmaps-are-updated-automatically).
 	r.Kubectl(t, "annotate", "pod", pod, "podinfo.test/look-again="+time.Now().Format("150405"))

@@ -29,7 +29,7 @@ func TestHelmHooks(t *testing.T) {
 	r.ran(t, "pre-install", time.Time{}, created)
 	r.ran(t, "post-install", created, time.Time{})
 
-	r.upgrade(t, helmChart, append(args, "--set=ui.message=second")...)
+	r.upgrade(t, append(args, "--set=ui.message=second")...)
 	second := r.newestReplicaSet(t, "second")
 	r.ran(t, "pre-upgrade", created, second)
 	r.ran(t, "post-upgrade", second, time.Time{})
@@ -66,7 +66,8 @@ func TestHelmHooksFail(t *testing.T) {
 	t.Parallel()
 	r := release{kube.NewNamespace(t)}
 	fails := func(hook string) []string {
-		return []string{quickProbes, "--wait", helmTimeout, "--set=hooks." + hook + ".job.enabled=true,hooks." + hook + ".job.exitCode=3"}
+		job := "hooks." + hook + ".job"
+		return []string{quickProbes, "--wait", helmTimeout, "--set=" + job + ".enabled=true," + job + ".exitCode=3"}
 	}
 	_, err := r.TryHelm(append([]string{"install", helmRelease, helmChart}, fails("preInstall")...)...)
 	if err == nil || !strings.Contains(err.Error(), "pre-install") {
@@ -78,7 +79,8 @@ func TestHelmHooksFail(t *testing.T) {
 	r.uninstall(t)
 
 	r.install(t, helmChart, quickProbes)
-	_, err = r.TryHelm(append([]string{"upgrade", helmRelease, helmChart, "--set=ui.message=second"}, fails("preUpgrade")...)...)
+	second := []string{"upgrade", helmRelease, helmChart, "--set=ui.message=second"}
+	_, err = r.TryHelm(append(second, fails("preUpgrade")...)...)
 	if err == nil || !strings.Contains(err.Error(), "pre-upgrade") {
 		t.Fatalf("helm upgrade must fail and name its hook, got: %v", err)
 	}
@@ -89,8 +91,8 @@ func TestHelmHooksFail(t *testing.T) {
 	r.uninstall(t)
 }
 
-// ran fails the test unless the Job of a hook has succeeded, has begun no earlier than after and has ended no later than
-// before. Kubernetes tells time in whole seconds, so that equal is in order; the Jobs sleep for two.
+// ran fails the test unless the Job of a hook has succeeded, has begun no earlier than after and has ended no later
+// than before. Kubernetes tells time in whole seconds, so that equal is in order; the Jobs sleep for two.
 func (r release) ran(t *testing.T, hook string, after, before time.Time) {
 	t.Helper()
 	job := "job/" + helmFullname + "-" + hook

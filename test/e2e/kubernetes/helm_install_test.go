@@ -44,7 +44,8 @@ func TestHelmInstall(t *testing.T) {
 				t.Errorf("%d tests have passed, not %d", passed, test.tests)
 			}
 			test.check(t, r)
-			if restarts := r.get(t, "pods", ".items[*].status.containerStatuses[*].restartCount"); strings.Trim(restarts, " 0") != "" {
+			restarts := r.get(t, "pods", ".items[*].status.containerStatuses[*].restartCount")
+			if strings.Trim(restarts, " 0") != "" {
 				t.Errorf("containers have restarted: %s", restarts)
 			}
 			r.Kubectl(t, "delete", "secrets", "--selector="+madeByTest)

@@ -26,7 +26,8 @@ func TestHelmManifests(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if applied, rendered := strings.Count(out, "serverside-applied"), strings.Count(manifest, "\nkind: "); applied < rendered {
+			applied, rendered := strings.Count(out, "serverside-applied"), strings.Count(manifest, "\nkind: ")
+			if applied < rendered {
 				t.Errorf("%d of %d objects were applied:\n%s", applied, rendered, out)
 			}
 		})

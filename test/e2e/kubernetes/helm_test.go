@@ -38,10 +38,10 @@ func (r release) install(t *testing.T, chart string, args ...string) {
 	r.WaitRollout(t, "deployment/"+helmFullname)
 }
 
-// upgrade brings the release to a chart and waits until its pods are the new ones.
-func (r release) upgrade(t *testing.T, chart string, args ...string) {
+// upgrade brings the release to our chart and waits until its pods are the new ones.
+func (r release) upgrade(t *testing.T, args ...string) {
 	t.Helper()
-	r.Helm(t, slices.Concat([]string{"upgrade", helmRelease, chart, "--wait", helmTimeout}, args)...)
+	r.Helm(t, slices.Concat([]string{"upgrade", helmRelease, helmChart, "--wait", helmTimeout}, args)...)
 	r.WaitRollout(t, "deployment/"+helmFullname)
 }
 

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -8,8 +9,8 @@ import (
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
 
-// TestHelmUpgradeFromTheEstablishedChart makes a release with the established chart's objects, upgrades it to ours with the
-// values that it has, and rolls it back, all under load. The objects stay the same ones, and no request is lost.
+// TestHelmUpgradeFromTheEstablishedChart makes a release with the established chart's objects, upgrades it to ours with
+// the values that it has, and rolls it back, all under load. The objects stay the same ones, and no request is lost.
 func TestHelmUpgradeFromTheEstablishedChart(t *testing.T) {
 	t.Parallel()
 	const (
@@ -22,24 +23,22 @@ func TestHelmUpgradeFromTheEstablishedChart(t *testing.T) {
 	before := r.identities(t)
 
 	load := r.startLoad(t)
-	r.upgrade(t, helmChart, values)
+	r.upgrade(t, values)
 	load.More(t, 300)
 	r.isRunning(t, kube.Image)
 	if after := r.identities(t); after != before {
 		t.Errorf("objects were made anew: %s was %s", after, before)
 	}
-	if got := r.get(t, "deployment/"+helmFullname, ".spec.template.spec.containers[0].env[?(@.name==\"PODINFO_UI_MESSAGE\")].value"); got != "set for the established chart" {
-		t.Errorf("the values' ui.message is %q", got)
-	}
+	expect(t, plain(), http.MethodGet, r.url(t)+"/api/info", "", http.StatusOK, "set for the established chart")
 	r.Helm(t, "rollback", helmRelease, "1", "--wait", helmTimeout)
 	load.More(t, 300)
 	r.isRunning(t, kube.Repository+":"+kube.PreviousVersion)
 
 	// What the release knows are the other chart's values then: all of them, and none that only ours has.
-	r.upgrade(t, helmChart, "--reuse-values")
+	r.upgrade(t, "--reuse-values")
 	load.More(t, 300)
 	r.isRunning(t, kube.Repository+":"+kube.PreviousVersion) // image.tag is one of them
-	r.upgrade(t, helmChart, "--reset-then-reuse-values")
+	r.upgrade(t, "--reset-then-reuse-values")
 	load.More(t, 300)
 	r.isRunning(t, kube.Image)
 	endLoad(t, load)
@@ -63,7 +62,7 @@ func TestHelmUpgradeFromOurPreviousVersion(t *testing.T) {
 	before, secret := r.identities(t), r.secret(t)
 
 	load := r.startLoad(t)
-	r.upgrade(t, helmChart, args...)
+	r.upgrade(t, args...)
 	load.More(t, 300)
 	r.isRunning(t, kube.Image)
 	r.Helm(t, "rollback", helmRelease, "1", "--wait", helmTimeout)
