@@ -90,15 +90,15 @@ func plain(t *testing.T, node *yaml.Node) any {
 type stack struct {
 	t          *testing.T
 	template   object
-	parameters map[string]any
+	parameters map[string]string
 }
 
 // create resolves the template for parameters, each NAME=value; those that are left out have their defaults.
 func create(t *testing.T, parameters ...string) *stack {
 	t.Helper()
-	s := &stack{t: t, template: read(t), parameters: make(map[string]any)}
+	s := &stack{t: t, template: read(t), parameters: make(map[string]string)}
 	for name, about := range s.section("Parameters") {
-		s.parameters[name] = value(about.(object), about.(object)["Default"].(string))
+		s.parameters[name] = about.(object)["Default"].(string)
 	}
 	for _, given := range parameters {
 		name, text, _ := strings.Cut(given, "=")
@@ -109,21 +109,9 @@ func create(t *testing.T, parameters ...string) *stack {
 		if err := accepts(about, text); err != nil {
 			t.Fatalf("%s: %v", given, err)
 		}
-		s.parameters[name] = value(about, text)
+		s.parameters[name] = text
 	}
 	return s
-}
-
-// value is that of a parameter: a text, or a list of them.
-func value(about object, text string) any {
-	if about["Type"] != "CommaDelimitedList" {
-		return text
-	}
-	var list []any
-	for item := range strings.SplitSeq(text, ",") {
-		list = append(list, item)
-	}
-	return list
 }
 
 // accepts says why a parameter does not take the value.
@@ -304,8 +292,6 @@ func (s *stack) call(function string, argument any) (result any, isFunction bool
 		return !arguments[0].(bool), true
 	case "Fn::And":
 		return !slices.Contains(arguments, any(false)), true
-	case "Fn::Contains":
-		return slices.Contains(arguments[0].([]any), arguments[1]), true
 	case "Fn::Split":
 		parts := make([]any, 0)
 		for part := range strings.SplitSeq(arguments[1].(string), arguments[0].(string)) {

@@ -12,9 +12,8 @@ import (
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
-// options are those of the sam commands that the project uses, of each command the ones that make sense here. "global"
-// holds those of any command.
-// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-command-reference.html
+// options are those of the sam commands that the project uses, as the SAM CLI command reference of AWS lists them; of
+// each command the ones that make sense here. "global" holds those of any command.
 var options = map[string][]string{
 	"global":   {"stack_name", "parameter_overrides", "region", "profile"},
 	"validate": {"lint", "template_file"},

@@ -17,7 +17,7 @@ import (
 // everything turns all doors on.
 var everything = []string{
 	"EnableHttpApi=true", "EnableRestApi=true", "EnableLoadBalancer=true", "VpcId=vpc-0123456789abcdef0",
-	"SubnetIds=subnet-a,subnet-b", "LoadBalancerClients=10.0.0.0/16",
+	"SubnetIds=subnet-0123abcd,subnet-4567ef01", "LoadBalancerClients=10.0.0.0/16",
 }
 
 func lint(t *testing.T, template string) (string, error) {
@@ -149,6 +149,10 @@ func TestLoadBalancerIsInternal(t *testing.T) {
 	if scheme := s.properties("LoadBalancer")["Scheme"]; scheme != "internal" {
 		t.Errorf("the load balancer's scheme is %v", scheme)
 	}
+	subnets := s.properties("LoadBalancer")["Subnets"]
+	if !reflect.DeepEqual(subnets, []any{"subnet-0123abcd", "subnet-4567ef01"}) {
+		t.Errorf("the load balancer is in %v", subnets)
+	}
 	for _, rule := range s.properties("LoadBalancerSecurityGroup")["SecurityGroupIngress"].([]any) {
 		if got := rule.(object)["CidrIp"]; got != "10.0.0.0/16" {
 			t.Errorf("the load balancer lets %v in, want LoadBalancerClients only", got)
@@ -181,7 +185,7 @@ func TestLoadBalancerNeedsItsNetwork(t *testing.T) {
 		{nil, nil},
 		{everything, nil},
 		{[]string{"EnableLoadBalancer=true"}, []string{"VpcId", "SubnetIds", "LoadBalancerClients"}},
-		{[]string{"EnableLoadBalancer=true", "VpcId=vpc-01", "SubnetIds=a,b"}, []string{"LoadBalancerClients"}},
+		{[]string{"EnableLoadBalancer=true", everything[4], everything[3]}, []string{"LoadBalancerClients"}},
 	} {
 		refused := create(t, test.parameters...).refused()
 		missing := slices.DeleteFunc(slices.Clone(test.want), func(name string) bool {
@@ -417,7 +421,7 @@ func TestParametersRefuseWrongValues(t *testing.T) {
 		"VpcId": "podinfo", "LoadBalancerClients": "everybody", "CertificateArn": "podinfo.crt", "UiColor": "#zz",
 		"LogLevel": "loud", "JwtSecretArn": "hunter2", "OtlpEndpoint": "collector:4317", "AlarmTopicArn": "me",
 		"ReservedConcurrency": "-1", "LogRetentionDays": "2", "Tracing": "yes", "ReadOnly": "yes", "EnableRestApi": "1",
-		"EnableLoadBalancer": "1",
+		"EnableLoadBalancer": "1", "SubnetIds": "subnet-0123abcd",
 	} {
 		if accepts(parameters[name].(object), wrong) == nil {
 			t.Errorf("%s takes %q", name, wrong)
