@@ -23,6 +23,8 @@ type LoadOptions struct {
 	KeepAlive, Fresh int
 	// H2C makes the workers speak HTTP/2 without TLS.
 	H2C bool
+	// GRPC makes them call the method that the URL's path names, such as "/info.InfoService/Info", with an empty message.
+	GRPC bool
 	// Pause is what each worker waits between two requests. Default: 25ms.
 	Pause time.Duration
 	// Timeout bounds one request; one that takes longer has failed. Default: 10s.
@@ -187,6 +189,9 @@ func (o LoadOptions) args() []string {
 		"-keep-alive=" + strconv.Itoa(o.KeepAlive), "-fresh=" + strconv.Itoa(o.Fresh),
 		"-pause=" + o.Pause.String(), "-timeout=" + o.Timeout.String(), "-h2c=" + strconv.FormatBool(o.H2C),
 		"-host=" + o.Host, "-count-by=" + o.CountBy,
+	}
+	if o.GRPC {
+		args = append(args, "-grpc")
 	}
 	return slices.Concat(args, []string{o.URL})
 }

@@ -4,15 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // pods are the names of podinfo's pods, those that are about to go among them.
 func (r release) pods(t *testing.T) []string {
@@ -36,8 +33,12 @@ func (r release) serving(t *testing.T) []string {
 // what a busy DNS server drops is not podinfo's to lose.
 func (r release) load(t *testing.T, options kube.LoadOptions) *kube.Load {
 	t.Helper()
-	options.URL = "http://" + r.get(t, "service/"+helmFullname, ".spec.clusterIP") + ":9898/api/info"
-	options.CountBy = `"hostname": "([^"]+)"`
+	address := "http://" + r.get(t, "service/"+helmFullname, ".spec.clusterIP")
+	options.URL = address + ":9898/api/info"
+	if options.GRPC {
+		options.URL = address + ":9999/info.InfoService/Info"
+	}
+	options.CountBy = "(" + helmFullname + "-[0-9a-z]+-[0-9a-z]+)" // the name of a pod, in JSON as in protobuf
 	options.Timeout = 30 * time.Second
 	return r.Load(t, options)
 }

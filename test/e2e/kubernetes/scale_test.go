@@ -1,13 +1,14 @@
 package kubernetes
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
 
 // TestScaleUnderLoad scales from one pod to four, replaces all four, and scales back to one, and loses no request: not of
-// clients that stay on a connection, of those that make new ones, nor of those that speak HTTP/2.
+// clients that stay on a connection, of those that make new ones, nor of those that speak HTTP/2 or gRPC.
 func TestScaleUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := release{kube.NewNamespace(t)}
@@ -15,6 +16,7 @@ func TestScaleUnderLoad(t *testing.T) {
 	loads := map[string]*kube.Load{
 		"HTTP/1.1": r.load(t, kube.LoadOptions{KeepAlive: 3, Fresh: 3}),
 		"HTTP/2":   r.load(t, kube.LoadOptions{KeepAlive: 2, Fresh: 1, H2C: true}),
+		"gRPC":     r.load(t, kube.LoadOptions{KeepAlive: 2, Fresh: 1, GRPC: true}),
 	}
 	underLoad := func(step func()) {
 		step()
@@ -42,7 +44,7 @@ func TestScaleUnderLoad(t *testing.T) {
 // scale waits until there are as many pods as asked for, and all of them are ready and none is on its way out.
 func (r release) scale(t *testing.T, replicas int) {
 	t.Helper()
-	r.Kubectl(t, "scale", "deployment/"+helmFullname, "--replicas="+itoa(replicas))
+	r.Kubectl(t, "scale", "deployment/"+helmFullname, "--replicas="+strconv.Itoa(replicas))
 	r.WaitRollout(t, "deployment/"+helmFullname)
 	kube.Eventually(t, kube.Until, "the pods that are too many to be gone", func() bool {
 		return len(r.pods(t)) == replicas

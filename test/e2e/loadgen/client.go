@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ const bodyLimit = 1 << 20
 type client struct {
 	http      *http.Client
 	url, host string
+	grpc      bool
 	countBy   *regexp.Regexp
 }
 
@@ -34,8 +36,9 @@ type result struct {
 
 func newClient(o options, keepAlive bool) *client {
 	transport := &http.Transport{DisableKeepAlives: !keepAlive, MaxIdleConnsPerHost: 1, Protocols: new(http.Protocols)}
-	transport.Protocols.SetHTTP1(!o.h2c)
-	transport.Protocols.SetUnencryptedHTTP2(o.h2c)
+	http2 := o.h2c || o.grpc
+	transport.Protocols.SetHTTP1(!http2)
+	transport.Protocols.SetUnencryptedHTTP2(http2)
 	return &client{
 		http: &http.Client{
 			Transport: transport,
@@ -43,7 +46,7 @@ func newClient(o options, keepAlive bool) *client {
 			// A redirect is not what was asked for.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		url: o.url, host: o.host, countBy: o.countBy,
+		url: o.url, host: o.host, grpc: o.grpc, countBy: o.countBy,
 	}
 }
 
@@ -71,7 +74,7 @@ func (c *client) get() result {
 }
 
 func (c *client) body(ctx context.Context) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	request, err := c.request(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +91,37 @@ func (c *client) body(ctx context.Context) ([]byte, error) {
 	if response.StatusCode/100 != 2 {
 		return nil, fmt.Errorf("HTTP %d", response.StatusCode)
 	}
+	if c.grpc {
+		return body, grpcError(response)
+	}
 	return body, nil
+}
+
+// request is a GET, or the call of a gRPC method with an empty message: uncompressed, of length 0
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+func (c *client) request(ctx context.Context) (*http.Request, error) {
+	if !c.grpc {
+		return http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(make([]byte, 5)))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/grpc")
+	request.Header.Set("TE", "trailers")
+	return request, nil
+}
+
+// grpcError tells how a call has ended. Its status is a trailer, or a header when there is no message.
+func grpcError(response *http.Response) error {
+	status := response.Trailer.Get("Grpc-Status")
+	if status == "" {
+		status = response.Header.Get("Grpc-Status")
+	}
+	if status != "0" {
+		return fmt.Errorf("gRPC status %q", status)
+	}
+	return nil
 }
 
 // reason is the text of an error without what differs each time, the URL and the client's port: failures are counted

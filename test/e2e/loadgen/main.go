@@ -58,7 +58,7 @@ type options struct {
 	url, host        string
 	keepAlive, fresh int
 	pause, timeout   time.Duration
-	h2c              bool
+	h2c, grpc        bool
 	countBy          *regexp.Regexp // nil: nothing is counted by
 }
 
@@ -73,6 +73,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.pause, "pause", 25*time.Millisecond, "what each worker waits between two requests")
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "bound on one request")
 	flags.BoolVar(&o.h2c, "h2c", false, "speak HTTP/2 without TLS")
+	flags.BoolVar(&o.grpc, "grpc", false, "call the gRPC method that the URL's path names, with an empty message")
 	flags.StringVar(&countBy, "count-by", "", "regular expression whose first group, found in bodies, is counted by")
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -127,6 +128,29 @@ func TestHostAndProtocolAreThoseAskedFor(t *testing.T) {
 	args := []string{"-h2c", "-host=web.example.com", "-count-by=(.*)"}
 	got := start(t, handler, func() bool { return seen.Load() > 20 }, args...)
 	if got.By["HTTP/2.0 web.example.com"] != got.Requests {
+		t.Errorf("the server has seen %v", got.By)
+	}
+}
+
+func TestCallsOfGRPCFailByTheirStatus(t *testing.T) {
+	t.Parallel()
+	var seen, failed atomic.Int64
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		n := seen.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		status := "0"
+		if n > warm && n%4 == 0 {
+			status = "14"
+			failed.Add(1)
+		}
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", status)
+		_, _ = io.WriteString(w, r.Proto+" "+r.Header.Get("Content-Type")+" "+hex.EncodeToString(body))
+	}
+	got := start(t, handler, func() bool { return seen.Load() > 100 }, "-grpc", "-count-by=(.*)")
+	if want := int(failed.Load()); got.Failed != want || got.Failures[`gRPC status "14"`] != want {
+		t.Errorf("%d calls were told that they failed: %+v", want, got)
+	}
+	if got.By["HTTP/2.0 application/grpc 0000000000"] != got.Requests-got.Failed {
 		t.Errorf("the server has seen %v", got.By)
 	}
 }
