@@ -79,9 +79,9 @@ func (s *stack) startCollector(t *testing.T, metricsURL, binary string, args ...
 	free := testkit.FreePorts(t, 3)
 	ports := addresses{"127.0.0.1:" + free[0], "127.0.0.1:" + free[1], "127.0.0.1:" + free[2]}
 	s.collector = testkit.Exec(t, binary, append(args,
-		"--set=receivers.otlp.protocols.grpc.endpoint="+ports[0],
-		"--set=receivers.otlp.protocols.http.endpoint="+ports[1],
-		"--set=extensions.health_check.endpoint="+ports[2],
+		"--set=receivers.otlp.protocols.grpc.endpoint="+ports.grpc,
+		"--set=receivers.otlp.protocols.http.endpoint="+ports.http,
+		"--set=extensions.health_check.endpoint="+ports.health,
 		"--set=exporters.otlp_http/jaeger.endpoint="+s.jaeger.HTTP(),
 		"--set=exporters.otlp_http/prometheus.metrics_endpoint="+metricsURL+"/api/v1/otlp/v1/metrics",
 		"--set=service.telemetry.metrics.level=none",
