@@ -13,7 +13,7 @@ import (
 )
 
 // toolTimeout bounds one run of cue, or of what fetches the types, on a busy machine.
-const toolTimeout = 4 * time.Minute
+const toolTimeout = 8 * time.Minute
 
 func run(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
@@ -35,9 +35,11 @@ func TestCommandLine(t *testing.T) {
 	tags := []string{"-t", "name=shop", "-t", "namespace=market", "-t", "mv=1.2.3", "-t", "kv=1.34.0"}
 
 	run(t, moduleDir, cue, "fmt", "--check", ".", "./templates")
-	run(t, moduleDir, cue, append([]string{"vet", "."}, tags...)...)
 	debug := append([]string{"-t", "debug"}, tags...)
-	run(t, moduleDir, cue, append([]string{"vet", "."}, debug...)...)
+	for _, values := range [][]string{tags, debug} {
+		// Not all is concrete: what is injected is missing in values itself, as in every module.
+		run(t, moduleDir, cue, append([]string{"vet", "-c=false", "."}, values...)...)
+	}
 
 	read(t, []byte(run(t, moduleDir, cue, append(append([]string{"cmd"}, debug...), "build")...)))
 	list := run(t, moduleDir, cue, append(append([]string{"cmd"}, debug...), "ls")...)

@@ -24,6 +24,10 @@ func TestValues(t *testing.T) {
 		monitored = "monitoring: enabled: true"
 		tested    = "test: enabled: true"
 	)
+	bases := map[string]map[string]string{}
+	for _, base := range []string{"", scaled, exposed, monitored, tested} {
+		bases[base] = flatten(t, mustBuild(t, shop("{"+base+"}")))
+	}
 	for _, test := range []struct {
 		base, values string
 		want         []string
@@ -115,7 +119,7 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(test.values, func(t *testing.T) {
 			t.Parallel()
-			before := flatten(t, mustBuild(t, shop("{"+test.base+"}")))
+			before := bases[test.base]
 			after := flatten(t, mustBuild(t, shop("{"+test.base+"\n"+test.values+"}")))
 			if got := changes(before, after); !slices.Equal(got, test.want) {
 				t.Errorf("changes:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
