@@ -10,7 +10,7 @@ import (
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
 
-// TestConfigChange changes the files of the ConfigMap, and sees the change at /configs of the pod that was there before.
+// TestConfigChange changes the files of the ConfigMap and sees the change at /configs of the pod that was there before.
 func TestConfigChange(t *testing.T) {
 	t.Parallel()
 	r := release{kube.NewNamespace(t)}
@@ -21,7 +21,7 @@ func TestConfigChange(t *testing.T) {
 
 	r.upgrade(t, quickProbes, "--set-string=config.files.greeting=goodbye,config.files.new=2")
 	// The kubelet looks at mounted ConfigMaps about once a minute, and at once when the pod changes
-	// (https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/#mounted-configmaps-are-updated-automatically).
+	// (https://kubernetes.io/docs/concepts/configuration/configmap/#mounted-configmaps-are-updated-automatically).
 	r.Kubectl(t, "annotate", "pod", pod, "podinfo.test/look-again="+time.Now().Format("150405"))
 	waitForConfigs(t, configs, map[string]string{"greeting": "goodbye", "new": "2"})
 

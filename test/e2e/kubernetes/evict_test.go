@@ -50,7 +50,7 @@ func TestEviction(t *testing.T) {
 // (https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/).
 func (r release) evict(pod string) error {
 	_, err := r.TryKubectlInput(
-		fmt.Sprintf(`{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": %q, "namespace": %q}}`, pod, r.Name),
+		fmt.Sprintf(`{"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": %q}}`, pod),
 		"create", "--raw=/api/v1/namespaces/"+r.Name+"/pods/"+pod+"/eviction", "--filename=-")
 	return err
 }
@@ -87,8 +87,8 @@ func TestEvictionByKubelet(t *testing.T) {
 	}
 }
 
-// lostWith fails the test when more was lost than the connections of the pod that died without warning: no pod may answer
-// with an error, and nothing that the others got may fail.
+// lostWith fails the test when more was lost than the connections of the pod that died without warning: no pod may
+// answer with an error, and nothing that the others got may fail.
 func lostWith(t *testing.T, report kube.Report, pod string) {
 	t.Helper()
 	for failure, count := range report.Failures {

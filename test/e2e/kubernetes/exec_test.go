@@ -46,7 +46,8 @@ func TestExec(t *testing.T) {
 			}
 		})
 	}
-	if got := strings.TrimSpace(r.Kubectl(t, "exec", "deployment/"+helmFullname, "--", "podcli", "version")); got != version.Version {
+	got := r.Kubectl(t, "exec", "deployment/"+helmFullname, "--", "podcli", "version")
+	if got != version.Version+"\n" {
 		t.Errorf("podcli is of version %q, want %s", got, version.Version)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
 
-// TestScaleUnderLoad scales from one pod to four, replaces all four, and scales back to one, and loses no request: not of
-// clients that stay on a connection, of those that make new ones, nor of those that speak HTTP/2 or gRPC.
+// TestScaleUnderLoad scales from one pod to four, replaces all four, and scales back to one, and loses no request: not
+// of clients that stay on a connection, of those that make new ones, nor of those that speak HTTP/2 or gRPC.
 func TestScaleUnderLoad(t *testing.T) {
 	t.Parallel()
 	r := release{kube.NewNamespace(t)}
