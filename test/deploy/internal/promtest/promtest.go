@@ -76,12 +76,13 @@ func (p *Prometheus) Scrape(t testing.TB, url string, at time.Time, target ...st
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Fatalf("scraping %s: status %d, %v", url, answer.StatusCode, err)
 	}
-	if err := p.append(text, answer.Header.Get("Content-Type"), at, target); err != nil {
+	if err := p.Add(text, answer.Header.Get("Content-Type"), at, target...); err != nil {
 		t.Fatalf("scraping %s: %v", url, err)
 	}
 }
 
-func (p *Prometheus) append(text []byte, contentType string, at time.Time, target []string) (err error) {
+// Add keeps metrics that were read in another way than by Scrape.
+func (p *Prometheus) Add(text []byte, contentType string, at time.Time, target ...string) (err error) {
 	metrics, err := textparse.New(text, contentType, labels.NewSymbolTable(), textparse.ParserOptions{})
 	if err != nil {
 		return err
