@@ -46,7 +46,8 @@ type Report struct {
 	// FirstFailure is when a request failed for the first time.
 	FirstFailure string `json:"first_failure"`
 	// Retried counts requests that met a connection which the server had just closed for being idle, and that Go's
-	// client, as every client of HTTP/1.1 must be ready to (RFC 9112 §9.3.1), sent again on another one. They are not failed.
+	// client, as every client of HTTP/1.1 must be ready to (RFC 9112 §9.3.1), sent again on another one. They have not
+	// failed.
 	Retried int `json:"retried"`
 	// By counts the answers by what CountBy has found in them.
 	By map[string]int `json:"by"`
