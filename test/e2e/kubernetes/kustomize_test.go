@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func eventuallyReplicas(t *testing.T, n *kube.Namespace, deployment string, repl
 	t.Helper()
 	kube.Eventually(t, kube.Until, fmt.Sprintf("%d replicas of %s", replicas, deployment), func() bool {
 		asked, err := n.TryKubectl("get", "deployment", deployment, "--output=jsonpath={.spec.replicas}")
-		return err == nil && asked == fmt.Sprint(replicas)
+		return err == nil && asked == strconv.Itoa(replicas)
 	})
 	n.WaitRollout(t, "deployment/"+deployment)
 }

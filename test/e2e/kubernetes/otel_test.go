@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,11 +56,12 @@ func none(t *testing.T, dir string, deployments ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := "replicas:\n"
+	var text strings.Builder
+	text.WriteString("replicas:\n")
 	for _, name := range deployments {
-		text += "  - {name: " + name + ", count: 0}\n"
+		fmt.Fprintf(&text, "  - {name: %s, count: 0}\n", name)
 	}
-	if _, err := file.WriteString(text); err != nil {
+	if _, err := file.WriteString(text.String()); err != nil {
 		t.Fatal(err)
 	}
 	if err := file.Close(); err != nil {
