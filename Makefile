@@ -99,6 +99,7 @@ fmt: ## Format the code
 .PHONY: generate
 generate: ## Make the generated files again (needs protoc)
 	@go generate ./...
+	@cd test/deploy && go generate ./...
 
 .PHONY: swagger-ui
 swagger-ui: ## Fetch the pinned files of Swagger UI again (needs npm)
