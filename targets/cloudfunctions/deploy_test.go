@@ -75,24 +75,13 @@ func TestUploadIsSmall(t *testing.T) {
 // TestGcloudReadsTheSame asks the program that uploads.
 func TestGcloudReadsTheSame(t *testing.T) {
 	t.Parallel()
-	gcloud := gcloud(t)
+	gcloud := testkit.Optional(t, "gcloud")
 	want := uploaded(t)
 	got := strings.Fields(run(t, root, gcloud, "meta", "list-files-for-upload", "."))
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("gcloud would upload\n%s, git reads\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-}
-
-// gcloud returns the path of gcloud. It is no program that a machine must have, so the test is skipped without it even
-// where nothing else may be.
-func gcloud(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("gcloud")
-	if err != nil {
-		t.Skipf("SKIPPED %s: needs gcloud, which is not installed", t.Name())
-	}
-	return path
 }
 
 // TestRootDeploysAsItIs does what the platform's builder does with an upload, see
@@ -239,7 +228,7 @@ func wantKnownToGcloud(t *testing.T, command string) {
 		Success bool   `json:"success"`
 		Message string `json:"error_message"`
 	}
-	out := run(t, root, gcloud(t), "meta", "lint-gcloud-commands", "--command-string="+command)
+	out := run(t, root, testkit.Optional(t, "gcloud"), "meta", "lint-gcloud-commands", "--command-string="+command)
 	if err := json.Unmarshal([]byte(out), &verdicts); err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,17 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
+// Optional is Need for a program that a machine cannot be asked to have, such as the command line of a cloud: without it
+// the test is skipped, by name, even where nothing else may be.
+func Optional(t testing.TB, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		t.Skipf("SKIPPED %s: needs %s, which is not installed", t.Name(), program)
+	}
+	return path
+}
+
 // Lack ends a test that needs what this machine does not have, as Need does. What is missing is said in words, such as
 // "network namespaces, which need a Linux kernel".
 func Lack(t testing.TB, what string) {

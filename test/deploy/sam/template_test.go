@@ -22,7 +22,7 @@ var everything = []string{
 
 func lint(t *testing.T, template string) (string, error) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testkit.Need(t, "cfn-lint"), template).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), testkit.Optional(t, "cfn-lint"), template).CombinedOutput()
 	return string(out), err
 }
 
