@@ -137,7 +137,8 @@ func checkCare(t testing.TB, release *helm.HelmRelease) {
 	if spec.Test == nil || !spec.Test.Enable {
 		t.Error("the chart's tests are not run")
 	}
-	if spec.Install.Remediation == nil || spec.Upgrade.Remediation == nil || !*spec.Upgrade.Remediation.RemediateLastFailure {
+	upgrade := spec.Upgrade.Remediation
+	if spec.Install.Remediation == nil || upgrade == nil || !*upgrade.RemediateLastFailure {
 		t.Error("a failed install or upgrade is not put right")
 	}
 	if spec.DriftDetection == nil || spec.DriftDetection.Mode != helm.DriftDetectionEnabled {

@@ -93,8 +93,8 @@ func TestMetricTemplates(t *testing.T) {
 	}
 }
 
-// measure scrapes a podinfo before and after the traffic, as pods of a canary. Beside it are the primary and a podinfo of
-// another namespace that have only errors, and are none of the canary's business.
+// measure scrapes a podinfo before and after the traffic, as pods of a canary. Beside it are the primary and a podinfo
+// of another namespace that have only errors, and are none of the canary's business.
 func measure(t testing.TB, settings []string, prefix string, requests []traffic) (*promtest.Prometheus, time.Time) {
 	t.Helper()
 	canary, other := testkit.StartPodinfo(t, settings...), testkit.StartPodinfo(t)

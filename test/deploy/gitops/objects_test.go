@@ -160,8 +160,8 @@ func TestExamplesAreOfTheirTypes(t *testing.T) {
 
 func TestDecoderRefusesUnknownFields(t *testing.T) {
 	t.Parallel()
-	_, _, err := decoder(t).Decode([]byte(`{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "spec": {"analysys": {}}}`),
-		nil, nil)
+	const misspelt = `{"apiVersion": "flagger.app/v1beta1", "kind": "Canary", "spec": {"analysys": {}}}`
+	_, _, err := decoder(t).Decode([]byte(misspelt), nil, nil)
 	if err == nil {
 		t.Error("a Canary with a misspelt field was accepted; the other tests of this package would prove nothing")
 	}

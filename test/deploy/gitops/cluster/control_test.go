@@ -19,8 +19,8 @@ import (
 
 const scrapeEvery = 3 * time.Second
 
-// control is what Flagger asks: gates, a load tester, a Prometheus that scrapes podinfo's pods, and a way to the canary.
-// The pods are reached through the API server, so that it works where their addresses lead nowhere from here.
+// control is what Flagger asks: gates, a load tester, a Prometheus that scrapes podinfo's pods, a way to the canary. The
+// pods are reached through the API server, so that it works where their addresses lead nowhere from here.
 type control struct {
 	url        string
 	open       atomic.Bool
@@ -67,7 +67,8 @@ func (c *control) askCanary(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// query answers as the API of Prometheus does (https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries).
+// query answers as the API of Prometheus does
+// (https://prometheus.io/docs/prometheus/latest/querying/api/#instant-queries).
 func (c *control) query(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	vector, err := c.prometheus.Query(t, r.FormValue("query"), now)
@@ -114,7 +115,8 @@ func (c *control) scrapePods() error {
 		if err != nil {
 			continue
 		}
-		err = c.prometheus.Add([]byte(text), "text/plain; version=0.0.4", time.Now(), "namespace", c.namespace.Name, "pod", pod)
+		err = c.prometheus.Add([]byte(text), "text/plain; version=0.0.4", time.Now(),
+			"namespace", c.namespace.Name, "pod", pod)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,8 @@ func (s stage) install(t *testing.T, message string, args ...string) {
 func (s stage) startFlagger(t *testing.T) {
 	t.Helper()
 	config := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(config, []byte(s.Kubectl(t, "config", "view", "--raw", "--minify", "--flatten")), 0o600); err != nil {
+	cluster := s.Kubectl(t, "config", "view", "--raw", "--minify", "--flatten")
+	if err := os.WriteFile(config, []byte(cluster), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Exec(t, testkit.Install(t, flagger), []string{
@@ -105,7 +106,8 @@ func (s stage) example(t *testing.T, file string) string {
 		"http://prometheus.monitoring:9090", s.control.url,
 		"http://flagger-loadtester.podinfo", s.control.url,
 		"http://podinfo-canary.podinfo:9898/token", s.control.url+"/canary/token",
-		"    interval: 15s\n    iterations: 8\n    threshold: 3\n", "    interval: 10s\n    iterations: 2\n    threshold: 5\n",
+		"    interval: 15s\n    iterations: 8\n    threshold: 3\n",
+		"    interval: 10s\n    iterations: 2\n    threshold: 5\n",
 	).Replace(string(text))
 }
 
