@@ -3,7 +3,9 @@ package otel
 import (
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,6 +96,81 @@ func TestComposeFilesExistAndCanBeRead(t *testing.T) {
 			t.Errorf("nobody mounts the config %s", name)
 		}
 	}
+}
+
+// TestComposeBuildsEachImageOnce shows that no two services build one image: docker compose builds side by side, and the
+// second one to finish fails because the image is there already.
+func TestComposeBuildsEachImageOnce(t *testing.T) {
+	t.Parallel()
+	builders := map[string][]string{}
+	for name, s := range loadCompose(t).Services {
+		if s.Build != nil {
+			builders[s.Image] = append(builders[s.Image], name)
+		}
+	}
+	if len(builders) == 0 {
+		t.Error("podinfo, which is published nowhere, is not built")
+	}
+	for image, names := range builders {
+		if len(names) > 1 {
+			t.Errorf("%s is built by %v", image, names)
+		}
+	}
+}
+
+// TestComposeMemoryIsEnough shows that what Go may take fits into the limit, together with what the service may keep in
+// its temporary file systems, which is memory, too.
+func TestComposeMemoryIsEnough(t *testing.T) {
+	t.Parallel()
+	for name, s := range loadCompose(t).Services {
+		need := room(t, s)
+		if goes := s.Environment["GOMEMLIMIT"]; goes != nil {
+			need += mebibytes(t, `^(\d+)MiB$`, *goes)
+		}
+		if limit := int(s.MemLimit >> 20); need > limit {
+			t.Errorf("%s may need %d MiB, and gets %d", name, need, limit)
+		}
+	}
+}
+
+// TestComposePrometheusCanWriteBlocks shows that the segment of a block, whose room Prometheus takes before it writes
+// one, fits into its file system several times: one block is made of others, which are there until it is complete.
+func TestComposePrometheusCanWriteBlocks(t *testing.T) {
+	t.Parallel()
+	s := loadCompose(t).Services["prometheus"]
+	segment := 512 // Prometheus' default.
+	for _, argument := range s.Command {
+		if size, is := strings.CutPrefix(argument, "--storage.tsdb.max-block-chunk-segment-size="); is {
+			segment = mebibytes(t, `^(\d+)MB$`, size)
+		}
+	}
+	if has := room(t, s); 4*segment > has {
+		t.Errorf("Prometheus takes %d MiB for each block, and has %d", segment, has)
+	}
+}
+
+// room is the size of a service's temporary file systems in MiB.
+func room(t *testing.T, s types.ServiceConfig) int {
+	t.Helper()
+	total := 0
+	for _, tmpfs := range s.Tmpfs {
+		total += mebibytes(t, `,size=(\d+)m$`, tmpfs)
+	}
+	return total
+}
+
+// mebibytes is the number that the pattern finds in the text.
+func mebibytes(t *testing.T, pattern, text string) int {
+	t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatalf("%q is no size that this test can read", text)
+	}
+	size, err := strconv.Atoi(found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return size
 }
 
 // TestComposeNamesMeet shows that what one service calls another is the name of one.

@@ -156,8 +156,9 @@ func TestKubernetesRunsWhatComposeRuns(t *testing.T) {
 		if c.Image != s.Image {
 			t.Errorf("%s is %s on Kubernetes and %s with Compose", name, c.Image, s.Image)
 		}
-		if deployment == name && !slices.Equal(c.Args, []string(s.Command)) {
-			t.Errorf("%s is started with %q on Kubernetes and %q with Compose", name, c.Args, s.Command)
+		on, with := slices.Concat(c.Command, c.Args), slices.Concat(s.Entrypoint, s.Command)
+		if deployment == name && !slices.Equal(on, []string(with)) {
+			t.Errorf("%s is started with %q on Kubernetes and %q with Compose", name, on, with)
 		}
 		for _, variable := range c.Env {
 			// Telemetry's variables say the same; only Kubernetes knows of pods.
