@@ -12,7 +12,8 @@ import (
 func TestCommandsAreThoseOfShellBlocks(t *testing.T) {
 	t.Parallel()
 	document := filepath.Join(t.TempDir(), "README.md")
-	text := "Run `make no`:\n\n```sh\nmake run\n\nkn service create podinfo \\\n  --cluster-local\n```\n\n```yaml\nmake: no\n```\n"
+	text := "Run `make no`:\n\n```sh\nmake run\n\nkn service create podinfo \\\n  --cluster-local\n```\n\n" +
+		"```yaml\nmake: no\n```\n"
 	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -37,8 +37,8 @@ var built sync.Map
 
 // Build compiles the main package at pkg, a path relative to the module's root such as "targets/k8s", and returns the
 // path of the binary. The flags go to go build. A package is built once per test process; when the test itself runs
-// under the race detector the binary does too, unless flags are given. Tests of other modules get the same binary: it is
-// made of the versions that this module's go.mod names, not of theirs.
+// under the race detector the binary does too, unless flags are given. Tests of other modules get the same binary: it
+// is made of the versions that this module's go.mod names, not of theirs.
 //
 // Binaries live in the user's cache directory, so that the next run finds them up to date.
 func Build(t testing.TB, pkg string, flags ...string) string {

@@ -25,8 +25,8 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
-// Optional is Need for a program that a machine cannot be asked to have, such as the command line of a cloud: without it
-// the test is skipped, by name, even where nothing else may be.
+// Optional is Need for a program that a machine cannot be asked to have, such as the command line of a cloud: without
+// it the test is skipped, by name, even where nothing else may be.
 func Optional(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
