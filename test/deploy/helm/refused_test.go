@@ -149,17 +149,14 @@ func TestContradictionsAreRefused(t *testing.T) {
 		{"two ports of the Service", map[string]any{"service.externalPort": 9999},
 			"service.externalPort and service.grpcPort"},
 		{"TLS on the port of HTTP", map[string]any{"tls.enabled": true, "tls.port": 9898}, "tls.port"},
+		{"gRPC on the usual port of TLS", map[string]any{"tls.enabled": true, "tls.port": nil, "service.grpcPort": 9899},
+			"service.grpcPort and tls.port"},
 		{"fewer pods than the least", map[string]any{"hpa.enabled": true, "replicaCount": 11}, "hpa.maxReplicas"},
 		{"autoscaling from none", map[string]any{"hpa.enabled": true, "replicaCount": 0}, "replicaCount"},
 		{"two budgets", map[string]any{"podDisruptionBudget": map[string]any{"minAvailable": 1, "maxUnavailable": 1}},
 			"podDisruptionBudget has both minAvailable and maxUnavailable"},
-		{"Ingress to no Service", map[string]any{"service.enabled": false, "ingress.enabled": true}, "ingress.enabled"},
-		{"HTTPRoute to no Service", map[string]any{"service.enabled": false, "httpRoute.enabled": true},
-			"httpRoute.enabled"},
-		{"GRPCRoute to no Service", map[string]any{"service.enabled": false, "grpcRoute.enabled": true},
-			"grpcRoute.enabled"},
-		{"ServiceMonitor of no Service", map[string]any{"service.enabled": false, "serviceMonitor.enabled": true},
-			"serviceMonitor.enabled"},
+		{"two budgets", map[string]any{"podDisruptionBudget": map[string]any{"minAvailable": 0, "maxUnavailable": 0}},
+			"podDisruptionBudget has both minAvailable and maxUnavailable"},
 		{"GRPCRoute to no port", map[string]any{"service.grpcPort": nil, "grpcRoute.enabled": true},
 			"grpcRoute.enabled needs service.grpcPort"},
 		{"gRPC probes of no port", map[string]any{"service.grpcPort": nil, "probes.type": "grpc"},
@@ -168,7 +165,6 @@ func TestContradictionsAreRefused(t *testing.T) {
 			"podMonitor.enabled needs service.metricsPort"},
 		{"a Secret both given and made", map[string]any{"jwt.generate": true, "jwt.existingSecret": "mine"},
 			"jwt.existingSecret and jwt.generate"},
-		{"a Certificate for nobody", map[string]any{"certificate.create": true}, "certificate.create"},
 	}
 	for i, tt := range tests {
 		t.Run(fmt.Sprintf("%s/%d", tt.name, i), func(t *testing.T) {
@@ -214,6 +210,37 @@ func TestTheUsualWaysToWriteValuesAreTaken(t *testing.T) {
 			`Deployment/podinfo container.command: + "--cache-server=rediss://user:p%40ss@cache:6380/1"`,
 			`+ Pod/podinfo-cache-test`,
 		}},
+		{"the condition of a parent chart", map[string]any{"enabled": true}, nil},
+		{"a large number as text", map[string]any{"ui.message": 1234567}, []string{
+			`Deployment/podinfo container.env[PODINFO_UI_MESSAGE]: + { "name": "PODINFO_UI_MESSAGE", "value": "1234567" }`,
+		}},
+		{"port 0 for no server", map[string]any{"service.grpcPort": 0, "service.metricsPort": 0}, []string{
+			`Deployment/podinfo container.command: - "--port-metrics=9797"`,
+			`Deployment/podinfo container.command: - "--grpc-port=9999"`,
+			`Deployment/podinfo container.ports[grpc]: - ` +
+				`{ "containerPort": 9999, "name": "grpc", "protocol": "TCP" }`,
+			`Deployment/podinfo container.ports[http-metrics]: - ` +
+				`{ "containerPort": 9797, "name": "http-metrics", "protocol": "TCP" }`,
+			`- Pod/podinfo-grpc-test`,
+			`Service/podinfo spec.ports[grpc]: - ` +
+				`{ "name": "grpc", "port": 9999, "protocol": "TCP", "targetPort": "grpc" }`,
+		}},
+		{"a request for nothing", map[string]any{"resources.requests.cpu": 0}, []string{
+			`Deployment/podinfo container.resources.requests.cpu: "5m" -> 0`,
+		}},
+		{"the Service of Flagger", map[string]any{
+			"service.enabled": false, "ingress.enabled": true, "httpRoute.enabled": true, "grpcRoute.enabled": true,
+			"serviceMonitor.enabled": true,
+		}, []string{
+			`+ GRPCRoute/podinfo`, `+ HTTPRoute/podinfo`, `+ Ingress/podinfo`,
+			`- Pod/podinfo-grpc-test`, `- Pod/podinfo-jwt-test`, `- Pod/podinfo-service-test`,
+			`- Service/podinfo`, `+ ServiceMonitor/podinfo`,
+		}},
+		{"a certificate before HTTPS", map[string]any{"certificate.create": true}, []string{"+ Certificate/podinfo"}},
+		{"one budget instead of another", map[string]any{
+			"replicaCount":        2,
+			"podDisruptionBudget": map[string]any{"minAvailable": nil, "maxUnavailable": 1},
+		}, []string{`Deployment/podinfo spec.replicas: 1 -> 2`, `+ PodDisruptionBudget/podinfo`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

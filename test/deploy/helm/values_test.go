@@ -89,6 +89,12 @@ func hookCases() []valueCase {
 			valueCase{Value: value + "ttlSecondsAfterFinished", With: with, To: 60.0, Changes: []string{
 				job + ` spec.ttlSecondsAfterFinished: + 60`,
 			}},
+			valueCase{Value: value + "ttlSecondsAfterFinished", With: with, To: 0.0, Changes: []string{
+				job + ` spec.ttlSecondsAfterFinished: + 0`,
+			}},
+			valueCase{Value: value + "ttlSecondsAfterFinished", With: with, To: 2592000.0, Changes: []string{
+				job + ` spec.ttlSecondsAfterFinished: + 2592000`,
+			}},
 			valueCase{Value: value + "sleepSeconds", With: with, To: 5.0, Changes: []string{
 				job + ` pod.containers[job].command: - "0s"`,
 				job + ` pod.containers[job].command: + "5s"`,

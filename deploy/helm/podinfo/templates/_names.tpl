@@ -53,8 +53,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
 {{- else -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion | include "podinfo.text" }}
 {{- end -}}
+{{- end -}}
+
+{{/* A value as text. A number from a file of values is a float, and 20240101 would read 2.0240101e+07 as it stands. */}}
+{{- define "podinfo.text" -}}
+{{- ternary . (toJson .) (kindIs "string" .) -}}
 {{- end -}}
 
 {{- define "podinfo.tlsSecretName" -}}
@@ -71,6 +76,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "podinfo.jwtSecretName" -}}
 {{- (.Values.jwt).existingSecret | default (include "podinfo.named" (list . "jwt")) -}}
+{{- end -}}
+
+{{- define "podinfo.jwtSecretKey" -}}
+{{- (.Values.jwt).secretKey | default "jwt-secret" -}}
 {{- end -}}
 
 {{/* Where the config files are mounted, empty for nowhere. */}}

@@ -11,7 +11,7 @@
 {{- if $file -}}
 {{- $_ := set $annotations "checksum/config" (sha256sum $file) -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $annotations (.Values.podAnnotations | default dict)) -}}
+{{- include "podinfo.overlay" (list $annotations .Values.podAnnotations) -}}
 {{- end -}}
 
 {{- define "podinfo.args" -}}
@@ -66,7 +66,7 @@
 {{- define "podinfo.env" -}}
 {{- with (.Values.ui).message }}
 - name: PODINFO_UI_MESSAGE
-  value: {{ . | quote }}
+  value: {{ include "podinfo.text" . | quote }}
 {{- end }}
 {{- with (.Values.ui).logo }}
 - name: PODINFO_UI_LOGO
@@ -85,7 +85,7 @@
   valueFrom:
     secretKeyRef:
       name: {{ include "podinfo.jwtSecretName" . }}
-      key: {{ .Values.jwt.secretKey | default "jwt-secret" }}
+      key: {{ include "podinfo.jwtSecretKey" . }}
 {{- end }}
 {{- with .Values.extraEnvs }}
 {{ toYaml . }}

@@ -27,8 +27,10 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- $service := dict "name" (include "podinfo.fullname" .root) "port" .port "weight" 1 }}
+  {{- $ours := dict "backendRefs" (list $service) }}
   rules:
     {{- range .route.rules }}
-    {{- list (merge (deepCopy .) (dict "backendRefs" (list $service))) | toYaml | nindent 4 }}
+    {{- /* An empty list of backends stays empty: a rule that redirects must have none. */}}
+    {{- list (merge (deepCopy .) (ternary dict $ours (hasKey . "backendRefs"))) | toYaml | nindent 4 }}
     {{- end }}
 {{- end -}}

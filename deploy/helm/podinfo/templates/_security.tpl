@@ -38,7 +38,7 @@ capabilities:
     - ALL
 {{- end -}}
 
-{{/* The second map of a list laid over the first; null removes a field. */}}
+{{/* The second map of a list laid over the first, where null removes what the first has. */}}
 {{- define "podinfo.overlay" -}}
 {{- $merged := mergeOverwrite (deepCopy (index . 0)) (deepCopy (index . 1 | default dict)) -}}
 {{- range $field, $value := $merged -}}

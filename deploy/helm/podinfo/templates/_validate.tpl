@@ -6,7 +6,7 @@ found are reported at once.
 {{- $problems := concat
   (include "podinfo.checkReplicas" . | fromYamlArray)
   (include "podinfo.checkPorts" . | fromYamlArray)
-  (include "podinfo.checkService" . | fromYamlArray)
+  (include "podinfo.checkMonitorsAndRoutes" . | fromYamlArray)
   (include "podinfo.checkProbes" . | fromYamlArray)
   (include "podinfo.checkSecrets" . | fromYamlArray) -}}
 {{- if $problems -}}
@@ -25,7 +25,7 @@ found are reported at once.
 - {{ "replicaCount is 0, but hpa.enabled needs at least 1 replica to measure" | quote }}
 {{- end }}
 {{- $budget := .Values.podDisruptionBudget | default dict -}}
-{{- if and (hasKey $budget "minAvailable") (hasKey $budget "maxUnavailable") }}
+{{- if not (has nil (list $budget.minAvailable $budget.maxUnavailable)) }}
 - {{ "podDisruptionBudget has both minAvailable and maxUnavailable; give one of them" | quote }}
 {{- end }}
 {{- end -}}
@@ -37,7 +37,7 @@ found are reported at once.
   (list "service.metricsPort" $service.metricsPort) -}}
 {{- $shown := list (list "service.externalPort" $service.externalPort) (list "service.grpcPort" $service.grpcPort) -}}
 {{- if (.Values.tls).enabled -}}
-{{- $tls := list "tls.port" (.Values.tls).port -}}
+{{- $tls := list "tls.port" (include "podinfo.tlsPort" .) -}}
 {{- $pod = append $pod $tls -}}
 {{- $shown = append $shown $tls -}}
 {{- end -}}
@@ -59,14 +59,7 @@ found are reported at once.
 {{- end -}}
 {{- end -}}
 
-{{- define "podinfo.checkService" -}}
-{{- if not .Values.service.enabled -}}
-{{- range $name := list "ingress" "httpRoute" "grpcRoute" "serviceMonitor" -}}
-{{- if (index $.Values $name).enabled }}
-- {{ printf "%s.enabled needs the Service that service.enabled=false leaves out" $name | quote }}
-{{- end }}
-{{- end -}}
-{{- end -}}
+{{- define "podinfo.checkMonitorsAndRoutes" -}}
 {{- if and (.Values.grpcRoute).enabled (not .Values.service.grpcPort) }}
 - {{ "grpcRoute.enabled needs service.grpcPort, which is empty" | quote }}
 {{- end }}
@@ -84,14 +77,5 @@ found are reported at once.
 {{- define "podinfo.checkSecrets" -}}
 {{- if and (.Values.jwt).existingSecret (.Values.jwt).generate }}
 - {{ "jwt.existingSecret and jwt.generate exclude each other: a Secret is either yours or generated" | quote }}
-{{- end }}
-{{- /* A Gateway or an Ingress may use the certificate too, and does so out of the chart's sight. */}}
-{{- $entrances := list .Values.tls .Values.ingress .Values.httpRoute .Values.grpcRoute | compact -}}
-{{- $used := false -}}
-{{- range $entrances -}}
-{{- $used = or $used .enabled -}}
-{{- end -}}
-{{- if and (.Values.certificate).create (not $used) }}
-- {{ "certificate.create makes a certificate that nothing uses; set tls.enabled=true" | quote }}
 {{- end }}
 {{- end -}}
