@@ -1,12 +1,14 @@
 package gitops
 
 import (
+	"math"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	flagger "github.com/fluxcd/flagger/pkg/apis/flagger/v1beta1"
 	appsv1 "k8s.io/api/apps/v1"
@@ -66,6 +68,46 @@ func TestCanariesFitTheChart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The load starts with the first check, and Prometheus knows a rate when it has scraped twice. The checks until then
+// fail, and no canary must be given up for them.
+func TestCanariesOutliveTheirFirstChecks(t *testing.T) {
+	t.Parallel()
+	scrape := scrapeInterval(t)
+	for file, canary := range canaries(t) {
+		interval, err := time.ParseDuration(canary.Spec.Analysis.Interval)
+		if err != nil {
+			t.Fatal(err)
+		}
+		failing := 1 + int(math.Ceil(float64(2*scrape)/float64(interval)))
+		if threshold := canary.Spec.Analysis.Threshold; threshold <= failing {
+			t.Errorf("%s: a canary is given up after %d failed checks, and up to %d fail before Prometheus knows anything",
+				file, threshold, failing)
+		}
+	}
+}
+
+// scrapeInterval is how often Prometheus asks the pods of the example's release.
+func scrapeInterval(t *testing.T) time.Duration {
+	t.Helper()
+	rendered := render(t, "podinfo", "--values="+filepath.Join(root, "deploy", "flagger", "values.yaml"))
+	for _, o := range all[*unstructured.Unstructured](rendered) {
+		if o.GetKind() != "PodMonitor" {
+			continue
+		}
+		endpoints, _, err := unstructured.NestedSlice(o.Object, "spec", "podMetricsEndpoints")
+		if err != nil || len(endpoints) != 1 {
+			t.Fatalf("the PodMonitor has the endpoints %v (%v), want one", endpoints, err)
+		}
+		interval, err := time.ParseDuration(endpoints[0].(map[string]any)["interval"].(string))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return interval
+	}
+	t.Fatal("the chart makes no PodMonitor")
+	return 0
 }
 
 func TestCanariesAskForTemplatesThatExist(t *testing.T) {

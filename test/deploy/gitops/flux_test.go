@@ -18,6 +18,7 @@ import (
 	source "github.com/fluxcd/source-controller/api/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -58,6 +59,45 @@ func TestSources(t *testing.T) {
 	}
 	if !accepts.Check(semver.MustParse(chart.Version)) {
 		t.Errorf("the OCIRepository takes versions %s, which leaves out that of the chart, %s", accepts, chart.Version)
+	}
+}
+
+// editable are the kinds that the role "edit" lets Flux make, and that the chart makes for these examples.
+var editable = []string{
+	"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Secret", "Service", "ServiceAccount",
+}
+
+// TestFluxHasTheRightsItNeeds and no more: the role "edit" of one namespace, with which nobody is given rights.
+func TestFluxHasTheRightsItNeeds(t *testing.T) {
+	t.Parallel()
+	among := fluxObjects(t)
+	binding := named[*rbacv1.RoleBinding](t, among, "flux")
+	if len(all[*rbacv1.RoleBinding](among))+len(all[*rbacv1.ClusterRoleBinding](among)) != 1 {
+		t.Error("there is another binding beside the RoleBinding flux")
+	}
+	if role := binding.RoleRef; role.Kind != "ClusterRole" || role.Name != "edit" {
+		t.Errorf("Flux has the %s %q, want the ClusterRole edit", role.Kind, role.Name)
+	}
+	want := []rbacv1.Subject{{Kind: "ServiceAccount", Name: "flux", Namespace: binding.Namespace}}
+	if !slices.Equal(binding.Subjects, want) {
+		t.Errorf("the role is given to %v, want %v", binding.Subjects, want)
+	}
+	plain := named[*kustomize.Kustomization](t, among, "podinfo")
+	accounts := map[string]string{plain.Name: plain.Spec.ServiceAccountName}
+	made := build(t, plain, nil)
+	for _, release := range all[*helm.HelmRelease](among) {
+		accounts["the release "+release.Name] = release.Spec.ServiceAccountName
+		made = append(made, render(t, release.Name, "--values="+valuesFile(t, release))...)
+	}
+	for name, account := range accounts {
+		if account != "flux" {
+			t.Errorf("%s is made as the service account %q, want flux", name, account)
+		}
+	}
+	for _, object := range made {
+		if kind := object.GetObjectKind().GroupVersionKind().Kind; !slices.Contains(editable, kind) {
+			t.Errorf("the examples make a %s; look whether the role edit allows it", kind)
+		}
 	}
 }
 

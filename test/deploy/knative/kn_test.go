@@ -18,8 +18,8 @@ import (
 // documents show kn commands. The first two must.
 var documents = []string{"deploy/knative/README.md", "targets/knative/README.md", "README.md"}
 
-// withoutFlag are the fields of service.yaml that kn has no flags for, or loses: --security-context replaces what --user
-// has set. The README says so beside the command.
+// withoutFlag are the fields of service.yaml that kn has no flags for, or loses: --security-context replaces what
+// --user has set. The README says so beside the command.
 var withoutFlag = []string{
 	"spec.template.spec.automountServiceAccountToken: false became nothing",
 	"spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem: true became nothing",

@@ -19,8 +19,8 @@ import (
 
 const scrapeEvery = 3 * time.Second
 
-// control is what Flagger asks: gates, a load tester, a Prometheus that scrapes podinfo's pods, a way to the canary. The
-// pods are reached through the API server, so that it works where their addresses lead nowhere from here.
+// control is what Flagger asks: gates, a load tester, a Prometheus that scrapes podinfo's pods, a way to the canary.
+// The pods are reached through the API server, so that it works where their addresses lead nowhere from here.
 type control struct {
 	url        string
 	open       atomic.Bool

@@ -106,8 +106,8 @@ func (s stage) example(t *testing.T, file string) string {
 		"http://prometheus.monitoring:9090", s.control.url,
 		"http://flagger-loadtester.podinfo", s.control.url,
 		"http://podinfo-canary.podinfo:9898/token", s.control.url+"/canary/token",
-		"    interval: 15s\n    iterations: 8\n    threshold: 3\n",
-		"    interval: 10s\n    iterations: 2\n    threshold: 5\n",
+		"    interval: 15s\n    iterations: 8\n",
+		"    interval: 10s\n    iterations: 2\n",
 	).Replace(string(text))
 }
 
