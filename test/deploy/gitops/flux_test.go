@@ -64,7 +64,8 @@ func TestSources(t *testing.T) {
 
 // editable are the kinds that the role "edit" lets Flux make, and that the chart makes for these examples.
 var editable = []string{
-	"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Secret", "Service", "ServiceAccount",
+	"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Pod", "PodDisruptionBudget", "Secret", "Service",
+	"ServiceAccount",
 }
 
 // TestFluxHasTheRightsItNeeds and no more: the role "edit" of one namespace, with which nobody is given rights.
