@@ -163,6 +163,8 @@ func TestContradictionsAreRefused(t *testing.T) {
 			"probes.type=grpc needs service.grpcPort"},
 		{"PodMonitor of no port", map[string]any{"service.metricsPort": nil, "podMonitor.enabled": true},
 			"podMonitor.enabled needs service.metricsPort"},
+		{"root who is none", map[string]any{"securityContext.runAsUser": 0}, "runAsUser is 0"},
+		{"root who is none", map[string]any{"podSecurityContext.runAsUser": 0}, "runAsUser is 0"},
 		{"a Secret both given and made", map[string]any{"jwt.generate": true, "jwt.existingSecret": "mine"},
 			"jwt.existingSecret and jwt.generate"},
 	}
@@ -224,6 +226,17 @@ func TestTheUsualWaysToWriteValuesAreTaken(t *testing.T) {
 			`- Pod/podinfo-grpc-test`,
 			`Service/podinfo spec.ports[grpc]: - ` +
 				`{ "name": "grpc", "port": 9999, "protocol": "TCP", "targetPort": "grpc" }`,
+		}},
+		{"the user of the image", map[string]any{"service.enabled": false, "podSecurityContext.runAsUser": nil}, []string{
+			`Deployment/podinfo pod.securityContext.runAsUser: - 65532`,
+			`- Pod/podinfo-grpc-test`, `- Pod/podinfo-jwt-test`, `- Pod/podinfo-service-test`, `- Service/podinfo`,
+		}},
+		{"root after all", map[string]any{
+			"service.enabled": false, "securityContext.runAsUser": 0, "securityContext.runAsNonRoot": false,
+		}, []string{
+			`Deployment/podinfo container.securityContext.runAsNonRoot: + false`,
+			`Deployment/podinfo container.securityContext.runAsUser: + 0`,
+			`- Pod/podinfo-grpc-test`, `- Pod/podinfo-jwt-test`, `- Pod/podinfo-service-test`, `- Service/podinfo`,
 		}},
 		{"a request for nothing", map[string]any{"resources.requests.cpu": 0}, []string{
 			`Deployment/podinfo container.resources.requests.cpu: "5m" -> 0`,

@@ -1,8 +1,3 @@
-{{/* The chart's name, or what replaces it. */}}
-{{- define "podinfo.name" -}}
-{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
-{{- end -}}
-
 {{/* What all objects are called: the release's name if it holds the chart's, else both. */}}
 {{- define "podinfo.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}

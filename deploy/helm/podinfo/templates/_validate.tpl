@@ -8,6 +8,7 @@ found are reported at once.
   (include "podinfo.checkPorts" . | fromYamlArray)
   (include "podinfo.checkMonitorsAndRoutes" . | fromYamlArray)
   (include "podinfo.checkProbes" . | fromYamlArray)
+  (include "podinfo.checkUser" . | fromYamlArray)
   (include "podinfo.checkSecrets" . | fromYamlArray) -}}
 {{- if $problems -}}
 {{- printf "these values do not fit together:\n  * %s" (join "\n  * " $problems) | fail -}}
@@ -71,6 +72,15 @@ found are reported at once.
 {{- define "podinfo.checkProbes" -}}
 {{- if and (eq ((.Values.probes).type | default "exec") "grpc") (not .Values.service.grpcPort) }}
 - {{ "probes.type=grpc needs service.grpcPort, which is empty" | quote }}
+{{- end }}
+{{- end -}}
+
+{{/* The kubelet would refuse such a pod, and tell in its events only. */}}
+{{- define "podinfo.checkUser" -}}
+{{- $pod := include "podinfo.podSecurityContext" . | fromYaml -}}
+{{- $container := mergeOverwrite $pod (include "podinfo.securityContext" . | fromYaml) -}}
+{{- if and $container.runAsNonRoot (eq (toString $container.runAsUser) "0") }}
+- {{ "runAsUser is 0, which is root, and runAsNonRoot is true; give runAsNonRoot=false beside it" | quote }}
 {{- end }}
 {{- end -}}
 
