@@ -98,8 +98,8 @@ func TestComposeFilesExistAndCanBeRead(t *testing.T) {
 	}
 }
 
-// TestComposeBuildsEachImageOnce shows that no two services build one image: docker compose builds side by side, and the
-// second one to finish fails because the image is there already.
+// TestComposeBuildsEachImageOnce shows that no two services build one image: docker compose builds side by side, and
+// the second one to finish fails because the image is there already.
 func TestComposeBuildsEachImageOnce(t *testing.T) {
 	t.Parallel()
 	builders := map[string][]string{}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -52,6 +53,35 @@ func TestKubernetesManifestsAreSecure(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoreFitsItsVolume shows that podinfo refuses what its volume has no room for: kubelet would evict it otherwise.
+func TestStoreFitsItsVolume(t *testing.T) {
+	t.Parallel()
+	objects, project := build(t), loadCompose(t)
+	for _, name := range []string{"frontend", "backend"} {
+		with := project.Services[name]
+		if size := with.Environment["PODINFO_STORE_MAX_SIZE"]; size == nil || atoi(t, *size) >= room(t, with)<<20 {
+			t.Errorf("%s: Compose gives /data no room for all that the store may hold", name)
+		}
+		pod := manifest.Get[*appsv1.Deployment](t, objects, "podinfo-"+name).Spec.Template.Spec
+		variable := slices.IndexFunc(pod.Containers[0].Env, func(v corev1.EnvVar) bool {
+			return v.Name == "PODINFO_STORE_MAX_SIZE"
+		})
+		limit := int(pod.Volumes[0].EmptyDir.SizeLimit.Value())
+		if variable < 0 || atoi(t, pod.Containers[0].Env[variable].Value) >= limit {
+			t.Errorf("%s: the volume has %d bytes, which is no room for all that the store may hold", name, limit)
+		}
+	}
+}
+
+func atoi(t *testing.T, number string) int {
+	t.Helper()
+	count, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return count
 }
 
 // all returns the objects of one type.
