@@ -70,7 +70,7 @@ func TestMetricTemplates(t *testing.T) {
 			passes:   map[string]bool{"error-rate": true, "latency": true, "request-rate": true},
 		},
 		{
-			name:   "without traffic nothing is known, and the canary waits",
+			name:   "without traffic nothing is known, and no check passes",
 			passes: map[string]bool{"error-rate": false, "latency": false, "request-rate": false},
 			errors: math.NaN(),
 		},
