@@ -22,6 +22,28 @@ func TestValuesOfTheEstablishedChart(t *testing.T) {
 	}
 }
 
+func TestValuesOfTheUsersOfTheEstablishedChart(t *testing.T) {
+	t.Parallel()
+	type user struct {
+		Values map[string]any `json:"values"`
+		Makes  []string       `json:"makes"`
+	}
+	for name, user := range read[map[string]user](t, "testdata/users.yaml") {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, err := render(t, user.Values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			decode(t, out)
+			isTest := func(object string) bool { return strings.HasPrefix(object, "Pod/") }
+			if got := slices.DeleteFunc(parse(t, out).names(), isTest); !slices.Equal(got, user.Makes) {
+				t.Errorf("the objects are %v, want %v", got, user.Makes)
+			}
+		})
+	}
+}
+
 // With everything on that the established chart has, nothing needs a value that only this chart has.
 func TestValuesOfTheEstablishedChartWithEverythingOn(t *testing.T) {
 	t.Parallel()
