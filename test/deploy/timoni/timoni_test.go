@@ -17,7 +17,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const moduleDir = "../../../deploy/timoni/podinfo"
+const (
+	moduleDir = "../../../deploy/timoni/podinfo"
+
+	// schema is what Timoni takes for an instance; it lays a file like this over each module.
+	schema = `package main
+timoni: close({
+	apiVersion: "v1alpha1"
+	instance: {...}
+	apply: [string]: [...{...}]
+	kubeMinorVersion?: int
+})`
+)
 
 // instance is what somebody asks Timoni for: timoni apply NAME --namespace=NAMESPACE --values=VALUES.
 type instance struct {
@@ -50,12 +61,10 @@ func build(i instance) ([]set, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := value.LookupPath(cue.ParsePath("timoni.apiVersion")).String()
-	if err != nil {
-		return nil, err
-	}
-	if version != "v1alpha1" {
-		return nil, fmt.Errorf("timoni.apiVersion is %q, want v1alpha1", version)
+	// The whole instance has to be concrete, not only the objects that are applied.
+	made := value.LookupPath(cue.ParsePath("timoni.instance"))
+	if err := made.Validate(cue.Concrete(true), cue.Final()); err != nil {
+		return nil, detailed(err)
 	}
 	return applySets(value.LookupPath(cue.ParsePath("timoni.apply")))
 }
@@ -67,7 +76,8 @@ func evaluate(module string, i instance) (cue.Value, error) {
 		Package:    "main",
 		DataFiles:  true,
 		Overlay: map[string]load.Source{
-			filepath.Join(module, "values.cue"): load.FromString("package main\nvalues: " + i.values),
+			filepath.Join(module, "values.cue"):        load.FromString("package main\nvalues: " + i.values),
+			filepath.Join(module, "timoni.schema.cue"): load.FromString(schema),
 		},
 		Tags: []string{"name=" + i.name, "namespace=" + i.namespace},
 		TagVars: map[string]load.TagVar{
