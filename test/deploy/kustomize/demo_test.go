@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -202,48 +203,89 @@ func TestNetworkPolicies(t *testing.T) {
 	}
 }
 
+// Towards other namespaces every pod asks the cluster's DNS and nobody else, Prometheus scrapes what podinfo measures,
+// and only the frontend is open.
+func TestNetworkPoliciesTowardsOthers(t *testing.T) {
+	t.Parallel()
+	objects := manifest.Read(t, build(t, filepath.Join(root, "demo/overlays/production")))
+	in := func(namespace string) labels.Set { return labels.Set{corev1.LabelMetadataName: namespace} }
+	dns := pod{in("kube-system"), labels.Set{"k8s-app": "kube-dns"}}
+	prometheus := pod{in("monitoring"), labels.Set{"app.kubernetes.io/name": "prometheus"}}
+	stranger := pod{in("elsewhere"), labels.Set{"app": "frontend"}}
+	for _, app := range []string{"frontend", "backend", "cache"} {
+		ingress, egress := rules(t, objects, app)
+		check(t, []fact{
+			{app + " asks the DNS by UDP", permit(t, egress, dns, "UDP/53"), true},
+			{app + " asks the DNS by TCP", permit(t, egress, dns, "TCP/53"), true},
+			{app + " calls a stranger", permit(t, egress, stranger, "TCP/http"), false},
+			{"a stranger calls " + app, permit(t, ingress, stranger, "TCP/http"), app == "frontend"},
+			{"a stranger scrapes " + app, permit(t, ingress, stranger, "TCP/http-metrics"), false},
+			{"Prometheus scrapes " + app, permit(t, ingress, prometheus, "TCP/http-metrics"), app != "cache"},
+		})
+	}
+}
+
+// pod is the labels of a pod, and those of its namespace when that is not the demo's own.
+type pod struct{ namespace, labels labels.Set }
+
+// rule is what one policy permits in one direction.
+type rule struct {
+	ports []networkingv1.NetworkPolicyPort
+	peers []networkingv1.NetworkPolicyPeer
+}
+
+// rules are what the policies permit the pods of an app. Both directions of each are limited to that.
+func rules(t *testing.T, objects manifest.Objects, app string) (ingress, egress []rule) {
+	t.Helper()
+	pods := labels.Set(manifest.Get[*appsv1.Deployment](t, objects, app).Spec.Template.Labels)
+	for _, object := range objects {
+		p, ok := object.(*networkingv1.NetworkPolicy)
+		if !ok || !selects(t, &p.Spec.PodSelector, pods) {
+			continue
+		}
+		if len(p.Spec.PolicyTypes) != 2 {
+			t.Errorf("the policy %s limits only %v", p.Name, p.Spec.PolicyTypes)
+		}
+		for _, r := range p.Spec.Ingress {
+			ingress = append(ingress, rule{r.Ports, r.From})
+		}
+		for _, r := range p.Spec.Egress {
+			egress = append(egress, rule{r.Ports, r.To})
+		}
+	}
+	return ingress, egress
+}
+
 // reaches tells whether the policies let a pod of one app connect to the first port of another one's Service.
 func reaches(t *testing.T, objects manifest.Objects, from, to string) bool {
 	t.Helper()
-	source := labels.Set(manifest.Get[*appsv1.Deployment](t, objects, from).Spec.Template.Labels)
-	target := labels.Set(manifest.Get[*appsv1.Deployment](t, objects, to).Spec.Template.Labels)
-	port := manifest.Get[*corev1.Service](t, objects, to).Spec.Ports[0].TargetPort.StrVal
-	out, in := false, false
-	for _, object := range objects {
-		p, ok := object.(*networkingv1.NetworkPolicy)
-		if !ok {
-			continue
-		}
-		if selects(t, &p.Spec.PodSelector, source) {
-			for _, rule := range p.Spec.Egress {
-				out = out || (onPort(rule.Ports, port) && isPeer(t, rule.To, target))
-			}
-		}
-		if selects(t, &p.Spec.PodSelector, target) {
-			for _, rule := range p.Spec.Ingress {
-				in = in || (onPort(rule.Ports, port) && isPeer(t, rule.From, source))
-			}
-		}
-	}
-	return out && in
+	source := pod{labels: manifest.Get[*appsv1.Deployment](t, objects, from).Spec.Template.Labels}
+	target := pod{labels: manifest.Get[*appsv1.Deployment](t, objects, to).Spec.Template.Labels}
+	port := "TCP/" + manifest.Get[*corev1.Service](t, objects, to).Spec.Ports[0].TargetPort.StrVal
+	_, egress := rules(t, objects, from)
+	ingress, _ := rules(t, objects, to)
+	return permit(t, egress, target, port) && permit(t, ingress, source, port)
 }
 
-func onPort(ports []networkingv1.NetworkPolicyPort, name string) bool {
-	for _, port := range ports {
-		if port.Port.StrVal == name {
-			return true
-		}
-	}
-	return len(ports) == 0
-}
-
-// isPeer tells whether a rule's peers hold the pods of the same namespace. No peers at all are everybody.
-func isPeer(t *testing.T, peers []networkingv1.NetworkPolicyPeer, pods labels.Set) bool {
+// permit tells whether one of the rules names the other pod and the port, such as "TCP/http". No peers at all are
+// everybody, and no ports are all.
+func permit(t *testing.T, rules []rule, other pod, port string) bool {
 	t.Helper()
-	for _, peer := range peers {
-		if peer.NamespaceSelector == nil && selects(t, peer.PodSelector, pods) {
-			return true
-		}
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		named := slices.ContainsFunc(r.peers, func(p networkingv1.NetworkPolicyPeer) bool { return isPeer(t, p, other) })
+		onPort := slices.ContainsFunc(r.ports, func(p networkingv1.NetworkPolicyPort) bool {
+			return string(*p.Protocol)+"/"+p.Port.String() == port
+		})
+		return (named || len(r.peers) == 0) && (onPort || len(r.ports) == 0)
+	})
+}
+
+// isPeer tells whether a rule means the pod. Without a selector of namespaces it means the demo's own.
+func isPeer(t *testing.T, peer networkingv1.NetworkPolicyPeer, other pod) bool {
+	t.Helper()
+	if (peer.NamespaceSelector == nil) != (other.namespace == nil) {
+		return false
 	}
-	return len(peers) == 0
+	return (peer.NamespaceSelector == nil || selects(t, peer.NamespaceSelector, other.namespace)) &&
+		(peer.PodSelector == nil || selects(t, peer.PodSelector, other.labels))
 }
