@@ -90,7 +90,7 @@ func TestMisspeltValuesAreRefused(t *testing.T) {
 		}
 	}
 	// What is empty in values.yaml and has keys of Kubernetes' or the chart's nevertheless.
-	places = append(places, "podDisruptionBudget")
+	places = append(places, "podDisruptionBudget", "securityContext", "podSecurityContext", "affinity")
 	for _, place := range places {
 		put(values, true, strings.Split(strings.TrimPrefix(place+".mispelt", "."), ".")...)
 	}
