@@ -25,7 +25,7 @@ type LoadOptions struct {
 	H2C bool
 	// GRPC makes them call the method that the URL's path names, such as "/info.InfoService/Info", with an empty message.
 	GRPC bool
-	// Pause is what each worker waits between two requests. Default: 25ms.
+	// Pause is what each worker waits between two requests. Default: 50ms.
 	Pause time.Duration
 	// Timeout bounds one request; one that takes longer has failed. Default: 10s.
 	Timeout time.Duration
@@ -181,7 +181,7 @@ func (o LoadOptions) args() []string {
 		o.KeepAlive, o.Fresh = 2, 2
 	}
 	if o.Pause == 0 {
-		o.Pause = 25 * time.Millisecond
+		o.Pause = 50 * time.Millisecond
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
