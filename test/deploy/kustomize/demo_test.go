@@ -3,6 +3,8 @@ package kustomize
 import (
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -82,12 +84,37 @@ func workload(t *testing.T, objects manifest.Objects, app string, o overlay) {
 		{app + "'s image", container.Image, image},
 		{app + "'s replicas", value(deployment.Spec.Replicas), nil},
 		{app + "'s backend", env["PODINFO_BACKEND_URL"], backend},
+		{app + "'s store has room", storeMaxSize(t, container) < sizeLimit(deployment.Spec.Template.Spec), true},
 		{app + "'s memory request", container.Resources.Requests.Memory().String(), o.memory},
 		{app + "'s topology spread", len(deployment.Spec.Template.Spec.TopologySpreadConstraints) > 0, o.guarded},
 	})
 	for name, want := range o.env {
 		check(t, []fact{{app + "'s " + name, env[name], want}})
 	}
+}
+
+// storeMaxSize is how much podinfo keeps in its volume, in bytes.
+func storeMaxSize(t *testing.T, podinfo corev1.Container) int64 {
+	t.Helper()
+	for _, argument := range podinfo.Args {
+		if size, is := strings.CutPrefix(argument, "--store-max-size="); is {
+			bytes, err := strconv.ParseInt(size, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bytes
+		}
+	}
+	return 1 << 30 // podinfo's default
+}
+
+// sizeLimit is what the pod's volume has room for, in bytes; kubelet evicts the pod for more. 0: there is no limit.
+func sizeLimit(pod corev1.PodSpec) int64 {
+	limit := pod.Volumes[0].EmptyDir.SizeLimit
+	if limit == nil {
+		return 0
+	}
+	return limit.Value()
 }
 
 func autoscaler(t *testing.T, objects manifest.Objects, app string, o overlay) {
