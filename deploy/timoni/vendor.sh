@@ -19,8 +19,8 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 mkdir cue.mod
 cp "$module/cue.mod/module.cue" cue.mod/
-go mod init vendored 2>/dev/null
-go get "${packages[@]/%/@$api_version}" 2>/dev/null
+go mod init vendored
+go get "${packages[@]/%/@$api_version}"
 go run "cuelang.org/go/cmd/cue@$cue_version" get go "${packages[@]}"
 
 cat >cue.mod/gen/README.md <<EOF
