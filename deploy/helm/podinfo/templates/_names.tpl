@@ -52,7 +52,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* A value as text. A number from a file of values is a float, and 20240101 would read 2.0240101e+07 as it stands. */}}
+{{/* A value as text. Numbers in files of values are floats, and 20240101 would read 2.0240101e+07 as it stands. */}}
 {{- define "podinfo.text" -}}
 {{- ternary . (toJson .) (kindIs "string" .) -}}
 {{- end -}}
