@@ -204,3 +204,24 @@ func TestOrderOfArgumentsAndPorts(t *testing.T) {
 		t.Errorf("the ports are %v, want %v", ports, want)
 	}
 }
+
+// The proxy of a mesh would keep a Job or a test from ever being over.
+func TestPodsThatEndHaveNoSidecars(t *testing.T) {
+	t.Parallel()
+	for name, object := range everything(t) {
+		annotations := at(object, "metadata", "annotations")
+		switch object["kind"] {
+		case "Pod":
+		case "Job":
+			annotations = at(object, "spec", "template", "metadata", "annotations")
+		default:
+			continue
+		}
+		if got := at(annotations, "sidecar.istio.io/inject"); got != "false" {
+			t.Errorf("%s has the annotation sidecar.istio.io/inject: %v, want false", name, got)
+		}
+		if got := at(annotations, "linkerd.io/inject"); got != "disabled" {
+			t.Errorf("%s has the annotation linkerd.io/inject: %v, want disabled", name, got)
+		}
+	}
+}

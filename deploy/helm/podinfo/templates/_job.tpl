@@ -35,3 +35,9 @@ containers:
       limits:
         memory: 64Mi
 {{- end -}}
+
+{{/* Annotations of these pods. The proxy of a mesh would run on after podcli, and the pod would never be over. */}}
+{{- define "podinfo.noSidecars" -}}
+sidecar.istio.io/inject: "false"
+linkerd.io/inject: disabled
+{{- end -}}

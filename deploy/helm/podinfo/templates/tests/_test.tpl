@@ -20,8 +20,7 @@ metadata:
     helm.sh/hook: test
     helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
     helm.sh/hook-output-log-policy: hook-failed
-    sidecar.istio.io/inject: "false"
-    linkerd.io/inject: disabled
+    {{- include "podinfo.noSidecars" . | nindent 4 }}
 spec:
   {{- dict "root" .root "container" .test "command" .command | include "podinfo.oncePodSpec" | nindent 2 }}
 {{- end -}}
