@@ -212,6 +212,9 @@ func TestTheUsualWaysToWriteValuesAreTaken(t *testing.T) {
 			`Deployment/podinfo container.command: + "--cache-server=rediss://user:p%40ss@cache:6380/1"`,
 			`+ Pod/podinfo-cache-test`,
 		}},
+		{"autoscaling from what Kubernetes takes", map[string]any{"hpa.enabled": true, "replicaCount": nil}, []string{
+			`Deployment/podinfo spec.replicas: - 1`, `+ HorizontalPodAutoscaler/podinfo`,
+		}},
 		{"the condition of a parent chart", map[string]any{"enabled": true}, nil},
 		{"a large number as text", map[string]any{"ui.message": 1234567}, []string{
 			`Deployment/podinfo container.env[PODINFO_UI_MESSAGE]: + { "name": "PODINFO_UI_MESSAGE", "value": "1234567" }`,

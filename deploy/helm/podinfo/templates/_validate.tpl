@@ -16,7 +16,8 @@ found are reported at once.
 {{- end -}}
 
 {{- define "podinfo.checkReplicas" -}}
-{{- $replicas := int .Values.replicaCount -}}
+{{- /* Null leaves it to Kubernetes, which takes 1. */ -}}
+{{- $replicas := ternary 1 .Values.replicaCount (kindIs "invalid" .Values.replicaCount) | int -}}
 {{- $most := int (.Values.hpa).maxReplicas -}}
 {{- if and (.Values.hpa).enabled (lt $most $replicas) }}
 - {{ printf "hpa.maxReplicas is %d, below replicaCount, %d, which is the least that the autoscaler may choose"
