@@ -98,6 +98,48 @@ func TestComposeFilesExistAndCanBeRead(t *testing.T) {
 	}
 }
 
+// TestComposeFilesFindEachOther shows that the paths in the configuration are those of files that the service has.
+func TestComposeFilesFindEachOther(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	home := project.Services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+	if home == nil {
+		t.Fatal("Grafana has no home dashboard")
+	}
+	for _, c := range []struct{ service, config, pattern, file string }{
+		{"prometheus", "prometheus", `(?m)^rule_files: \[(.*)\]$`, "/etc/prometheus/alerts.yaml"},
+		{"grafana", "dashboards", `(?m)^      path: (.*)$`, *home},
+	} {
+		text, err := os.ReadFile(project.Configs[c.config].File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(c.pattern).FindSubmatch(text)
+		if found == nil || !strings.Contains(c.file, string(found[1])) {
+			t.Errorf("the config %s does not lead to %s: %q", c.config, c.file, found)
+		}
+		if !slices.ContainsFunc(project.Services[c.service].Configs, func(config types.ServiceConfigObjConfig) bool {
+			return config.Target == c.file
+		}) {
+			t.Errorf("%s has no file %s", c.service, c.file)
+		}
+	}
+}
+
+// TestComposeUsersCanWrite shows that a temporary file system belongs to its service's user, or to everybody.
+func TestComposeUsersCanWrite(t *testing.T) {
+	t.Parallel()
+	for name, s := range loadCompose(t).Services {
+		uid, gid, _ := strings.Cut(s.User, ":")
+		for _, tmpfs := range s.Tmpfs {
+			path, options, _ := strings.Cut(tmpfs, ":")
+			if !strings.HasPrefix(options, "uid="+uid+",gid="+gid+",") && !strings.HasPrefix(options, "mode=1777,") {
+				t.Errorf("%s, which is user %s, cannot write to %s: %s", name, s.User, path, options)
+			}
+		}
+	}
+}
+
 // TestComposeBuildsEachImageOnce shows that no two services build one image: docker compose builds side by side, and
 // the second one to finish fails because the image is there already.
 func TestComposeBuildsEachImageOnce(t *testing.T) {

@@ -1,6 +1,8 @@
 package otel
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -172,29 +175,114 @@ func configMaps(volume corev1.Volume) []string {
 	return nil
 }
 
-// TestKubernetesRunsWhatComposeRuns holds the images, users and arguments of the two against each other.
+// TestKubernetesRunsWhatComposeRuns holds the images, users, arguments, environments and writable directories of the
+// two against each other.
 func TestKubernetesRunsWhatComposeRuns(t *testing.T) {
 	t.Parallel()
 	objects := build(t)
 	for name, s := range loadCompose(t).Services {
-		deployment := name
-		if strings.Contains(s.Image, "podinfo") {
+		deployment, podinfo := name, strings.Contains(s.Image, "podinfo")
+		if podinfo {
 			deployment = "podinfo-" + name
 		}
-		d := manifest.Get[*appsv1.Deployment](t, objects, deployment)
-		c := d.Spec.Template.Spec.Containers[0]
+		pod := manifest.Get[*appsv1.Deployment](t, objects, deployment).Spec.Template.Spec
+		c := pod.Containers[0]
 		if c.Image != s.Image {
 			t.Errorf("%s is %s on Kubernetes and %s with Compose", name, c.Image, s.Image)
 		}
+		user := fmt.Sprintf("%d:%d", *pod.SecurityContext.RunAsUser, *pod.SecurityContext.RunAsGroup)
+		if user != s.User {
+			t.Errorf("%s is user %s on Kubernetes and %s with Compose", name, user, s.User)
+		}
 		on, with := slices.Concat(c.Command, c.Args), slices.Concat(s.Entrypoint, s.Command)
-		if deployment == name && !slices.Equal(on, []string(with)) {
+		if !podinfo && !slices.Equal(on, []string(with)) {
 			t.Errorf("%s is started with %q on Kubernetes and %q with Compose", name, on, with)
 		}
-		for _, variable := range c.Env {
-			// Telemetry's variables say the same; only Kubernetes knows of pods.
-			with, has := s.Environment[variable.Name]
-			if variable.Value != "" && !strings.Contains(variable.Value, "$(") && (!has || *with != variable.Value) {
-				t.Errorf("%s has %s=%q on Kubernetes only", name, variable.Name, variable.Value)
+		if diff := environments(c.Env, s.Environment); len(diff) > 0 {
+			t.Errorf("%s differs in %v on Kubernetes and with Compose", name, diff)
+		}
+		for _, tmpfs := range s.Tmpfs {
+			if path, _, _ := strings.Cut(tmpfs, ":"); !writable(pod, path) {
+				t.Errorf("%s can write to %s with Compose only", name, path)
+			}
+		}
+	}
+}
+
+// environments lists the variables that are not the same in both. What Kubernetes knows of its pods is left out.
+func environments(on []corev1.EnvVar, with types.MappingWithEquals) []string {
+	values := map[string]string{}
+	for _, v := range on {
+		if v.ValueFrom == nil && !strings.Contains(v.Value, "$(") {
+			values[v.Name] = v.Value
+		}
+	}
+	var differ []string
+	for name, value := range with {
+		if got, has := values[name]; !has || got != *value {
+			differ = append(differ, name)
+		}
+		delete(values, name)
+	}
+	return slices.AppendSeq(differ, maps.Keys(values))
+}
+
+// writable tells whether the pod's first container has an empty directory of its own at path.
+func writable(pod corev1.PodSpec, path string) bool {
+	return slices.ContainsFunc(pod.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool {
+		return m.MountPath == path && !m.ReadOnly && slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+			return v.Name == m.Name && v.EmptyDir != nil
+		})
+	})
+}
+
+// TestKubernetesNamesMeet shows that what one pod calls another is the name of a Service, with that port.
+func TestKubernetesNamesMeet(t *testing.T) {
+	t.Parallel()
+	objects := build(t)
+	address := regexp.MustCompile(`(?:http|tcp)://([a-z-]+):(\d+)`)
+	found := 0
+	for _, d := range all[*appsv1.Deployment](objects) {
+		c := d.Spec.Template.Spec.Containers[0]
+		texts := slices.Concat(c.Command, c.Args)
+		for _, v := range c.Env {
+			texts = append(texts, v.Value)
+		}
+		for _, match := range address.FindAllStringSubmatch(strings.Join(texts, " "), -1) {
+			found++
+			service := manifest.Get[*corev1.Service](t, objects, match[1])
+			if !slices.ContainsFunc(service.Spec.Ports, func(p corev1.ServicePort) bool {
+				return strconv.Itoa(int(p.Port)) == match[2]
+			}) {
+				t.Errorf("%s calls %s, which has no such port", d.Name, match[0])
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("found only %d addresses: two of the collector, one of the backend and one of Redis are wanted", found)
+	}
+}
+
+// TestPodsTellTheCollectorWhoTheyAre shows that each podinfo sends what the collector makes labels from.
+func TestPodsTellTheCollectorWhoTheyAre(t *testing.T) {
+	t.Parallel()
+	config, err := os.ReadFile(root + "/deploy/otel/config/collector.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted := regexp.MustCompile(`from_attribute: (k8s[a-z.]+)`).FindAllSubmatch(config, -1)
+	if len(wanted) < 2 {
+		t.Fatal("the collector takes neither the namespace nor the pod")
+	}
+	for _, name := range []string{"podinfo-frontend", "podinfo-backend"} {
+		env := manifest.Get[*appsv1.Deployment](t, build(t), name).Spec.Template.Spec.Containers[0].Env
+		at := slices.IndexFunc(env, func(v corev1.EnvVar) bool { return v.Name == "OTEL_RESOURCE_ATTRIBUTES" })
+		if at < 0 {
+			t.Fatalf("%s has no OTEL_RESOURCE_ATTRIBUTES", name)
+		}
+		for _, attribute := range wanted {
+			if !strings.Contains(","+env[at].Value, ","+string(attribute[1])+"=$(") {
+				t.Errorf("%s does not tell its %s", name, attribute[1])
 			}
 		}
 	}
