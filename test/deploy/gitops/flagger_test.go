@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
@@ -67,6 +68,51 @@ func TestCanariesFitTheChart(t *testing.T) {
 					canary.Spec.Service.TargetPort.StrVal, canary.Spec.Service.Port, ports)
 			}
 		})
+	}
+}
+
+func TestCanariesCanBeRouted(t *testing.T) {
+	t.Parallel()
+	for file, provider := range map[string]string{"blue-green.yaml": "kubernetes", "gateway-api.yaml": "gatewayapi:v1"} {
+		canary := canaries(t)[file]
+		if canary.Spec.Provider != provider {
+			t.Errorf("%s: the provider is %q, want %q", file, canary.Spec.Provider, provider)
+		}
+		analysis := canary.Spec.Analysis
+		steps := analysis.StepWeight > 0 && analysis.StepWeight <= analysis.MaxWeight && analysis.MaxWeight <= 100
+		if steps == (analysis.Iterations > 0) {
+			t.Errorf("%s: want either steps up to a weight or iterations, got %+v", file, analysis)
+		}
+	}
+}
+
+// tester are the paths at which Flagger's load tester takes each type of webhook.
+var tester = map[flagger.HookType]string{
+	flagger.ConfirmRolloutHook:   "/gate/check",
+	flagger.ConfirmPromotionHook: "/gate/check",
+	flagger.RollbackHook:         "/rollback/check",
+	flagger.RolloutHook:          "/",
+}
+
+func TestWebhooksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for file, canary := range canaries(t) {
+		own := fmt.Sprintf("http://%s-canary.%s:%d/", canary.Spec.Service.Name, canary.Namespace, canary.Spec.Service.Port)
+		for _, hook := range canary.Spec.Analysis.Webhooks {
+			if strings.HasPrefix(hook.URL, own) {
+				continue
+			}
+			if want := "http://flagger-loadtester." + canary.Namespace + tester[hook.Type]; hook.URL != want {
+				t.Errorf("%s: %q is sent to %s, want %s, or a path of %s", file, hook.Name, hook.URL, want, own)
+			}
+			if hook.Type != flagger.RolloutHook {
+				continue
+			}
+			load, hosts := (*hook.Metadata)["cmd"], canary.Spec.Service.Hosts
+			if !strings.Contains(load, own) && (len(hosts) == 0 || !strings.Contains(load, " -host "+hosts[0]+" ")) {
+				t.Errorf("%s: the load %q meets no canary", file, load)
+			}
+		}
 	}
 }
 

@@ -48,8 +48,19 @@ func TestSources(t *testing.T) {
 	if !strings.HasSuffix(git.Spec.URL, "/podinfo-targets/podinfo") {
 		t.Errorf("the GitRepository is at %s, which is not this repository", git.Spec.URL)
 	}
+	kept := *git.Spec.Ignore
+	for _, file := range used(among) {
+		top, _, _ := strings.Cut(strings.TrimPrefix(file, "./"), "/")
+		if !slices.Contains(strings.Fields(kept), "!/"+top+"/") {
+			t.Errorf("%s is not among what is kept of the repository:\n%s", file, kept)
+		}
+	}
 	oci := named[*source.OCIRepository](t, among, "podinfo")
 	chart := chartFile(t)
+	if layer := oci.Spec.LayerSelector; layer == nil || layer.MediaType != chartLayer ||
+		layer.Operation != source.OCILayerCopy {
+		t.Errorf("the OCIRepository takes the layer %+v, and the helm-controller wants the chart as it is", layer)
+	}
 	if path.Base(oci.Spec.URL) != chart.Name {
 		t.Errorf("the OCIRepository is at %s; helm push puts the chart under its name, %s", oci.Spec.URL, chart.Name)
 	}
@@ -61,6 +72,23 @@ func TestSources(t *testing.T) {
 		t.Errorf("the OCIRepository takes versions %s, which leaves out that of the chart, %s", accepts, chart.Version)
 	}
 }
+
+// used are the paths of the repository that Flux works on.
+func used(among []runtime.Object) []string {
+	var paths []string
+	for _, release := range all[*helm.HelmRelease](among) {
+		if release.Spec.Chart != nil {
+			paths = append(paths, release.Spec.Chart.Spec.Chart)
+		}
+	}
+	for _, k := range all[*kustomize.Kustomization](among) {
+		paths = append(paths, k.Spec.Path)
+	}
+	return paths
+}
+
+// chartLayer is how helm push marks a chart (https://helm.sh/docs/topics/registries/).
+const chartLayer = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 
 // editable are the kinds that the role "edit" lets Flux make, and that the chart makes for these examples.
 var editable = []string{
