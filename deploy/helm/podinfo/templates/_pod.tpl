@@ -23,8 +23,8 @@
 {{- end }}
 {{- if (.Values.tls).enabled }}
 - --secure-port={{ include "podinfo.tlsPort" . }}
-- {{ printf "--cert-path=%s" (include "podinfo.certPath" .) | quote }}
 {{- end }}
+- {{ printf "--cert-path=%s" (include "podinfo.certPath" .) | quote }}
 {{- with .Values.service.metricsPort }}
 - --port-metrics={{ . }}
 {{- end }}
