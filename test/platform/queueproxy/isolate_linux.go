@@ -15,9 +15,9 @@ func isolations() []*syscall.SysProcAttr {
 	root := func(id int) []syscall.SysProcIDMap { return []syscall.SysProcIDMap{{HostID: id, Size: 1}} }
 	return []*syscall.SysProcAttr{
 		{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID,
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
 			UidMappings: root(os.Getuid()), GidMappings: root(os.Getgid()),
 		},
-		{Cloneflags: syscall.CLONE_NEWPID}, // for root, where user namespaces are off
+		{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}, // for root, where user namespaces are off
 	}
 }

@@ -1,7 +1,7 @@
 // Command pod does what a container runtime does for a pod: it starts processes that share a network of their own, and
-// forwards connections between that network and the machine's. Package queueproxy starts it, in new user and process
-// namespaces, and talks to it in JSON: a Spec and then Signals arrive on its standard input, and Events leave by its
-// standard output. It ends, and all that it started with it, when its input does.
+// forwards connections between that network and the machine's. Package queueproxy starts it, in new user, process and
+// mount namespaces, and talks to it in JSON: a Spec and then Signals arrive on its standard input, and Events leave by
+// its standard output. It ends, and all that it started with it, when its input does.
 package main
 
 import (
@@ -26,6 +26,10 @@ func run() error {
 	var spec wire.Spec
 	if err := orders.Decode(&spec); err != nil {
 		return fmt.Errorf("reading what to run: %w", err)
+	}
+	if err := mountProc(); err != nil {
+		// Some containers allow no such mount. Then only the metrics about processes are wrong.
+		fmt.Fprintln(os.Stderr, "pod:", err)
 	}
 	inside, err := newNamespace()
 	if err != nil {
