@@ -31,6 +31,15 @@ func Install(t testing.TB, program string) string {
 	return path
 }
 
+// Helm returns the path of helm (https://helm.sh): the one of this machine, else one that is built as Install does.
+func Helm(t testing.TB) string {
+	t.Helper()
+	if path, err := exec.LookPath("helm"); err == nil {
+		return path
+	}
+	return Install(t, "helm.sh/helm/v3/cmd/helm@v3.22.0")
+}
+
 func install(program string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

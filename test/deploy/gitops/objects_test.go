@@ -171,7 +171,7 @@ func TestDecoderRefusesUnknownFields(t *testing.T) {
 // unstructured objects otherwise.
 func render(t testing.TB, release string, args ...string) []runtime.Object {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), testkit.Need(t, "helm"), append([]string{
+	cmd := exec.CommandContext(t.Context(), testkit.Helm(t), append([]string{
 		"template", release, filepath.Join(root, "deploy", "helm", "podinfo"),
 		"--namespace=podinfo", "--kube-version=" + kubeVersion,
 	}, args...)...)

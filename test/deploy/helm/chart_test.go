@@ -35,11 +35,7 @@ var random = regexp.MustCompile(`(?m)^(  [-._a-zA-Z0-9]+: )[A-Za-z0-9+/]{86}==$`
 // helm runs helm with values as its standard input and returns what it prints, or an error that holds its complaint.
 func helm(t testing.TB, values string, args ...string) (string, error) {
 	t.Helper()
-	program, err := exec.LookPath("helm")
-	if err != nil {
-		program = testkit.Install(t, "helm.sh/helm/v3/cmd/helm@v3.22.0")
-	}
-	return run(program, values, args...)
+	return run(testkit.Helm(t), values, args...)
 }
 
 func run(program, stdin string, args ...string) (string, error) {
