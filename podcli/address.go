@@ -44,9 +44,10 @@ func hostPort(address, defaultPort string) (string, error) {
 		return address, nil
 	}
 	host := strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
-	_, notIP := netip.ParseAddr(host)
+	_, err = netip.ParseAddr(host)
+	isIP := err == nil && !strings.ContainsAny(host, "/[]") // which it takes in the zone of an IPv6 address
 	isName := host != "" && !strings.ContainsAny(host, ":/[]")
-	if defaultPort != "" && (isName || notIP == nil) {
+	if defaultPort != "" && (isName || isIP) {
 		return net.JoinHostPort(host, defaultPort), nil
 	}
 	return "", fmt.Errorf("the address %q is not HOST:PORT; write an IPv6 address in brackets, [::1]:9898", address)
