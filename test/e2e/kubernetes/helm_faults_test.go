@@ -52,7 +52,10 @@ func faultError(t *testing.T, r release) {
 func faultUnready(t *testing.T, r release) {
 	t.Helper()
 	r.Helm(t, "install", helmRelease, helmChart, "--set=faults.unready=true", quickProbes)
-	r.Kubectl(t, "wait", "pods", "--all", "--for=jsonpath={.status.phase}=Running", "--timeout=2m")
+	kube.Eventually(t, kube.Until, "a pod that runs", func() bool {
+		phase, err := r.TryKubectl("get", "pods", "--output=jsonpath={.items[*].status.phase}")
+		return err == nil && phase == "Running"
+	})
 	address := r.Forward(t, "deployment/"+helmFullname, 9898)
 	expect(t, plain(), http.MethodGet, "http://"+address+"/readyz", "", http.StatusServiceUnavailable, "")
 	if got := r.get(t, "deployment/"+helmFullname, ".status.readyReplicas"); got != "" {
