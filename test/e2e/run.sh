@@ -32,5 +32,7 @@ $E2E_LOAD "$archive"
 step "install the CRDs"
 test/e2e/crds.sh >/dev/null
 step "test"
-E2E=1 go run gotest.tools/gotestsum@v1.13.0 --format=testname -- \
-  -count=1 -timeout=15m -p=2 -parallel="${E2E_PARALLEL:-6}" "$@" ./test/e2e/...
+# A cluster on a busy machine is late at times: what fails is run once more, and both runs are shown.
+E2E=1 go run gotest.tools/gotestsum@v1.13.0 --format=testname \
+  --rerun-fails=1 --rerun-fails-max-failures=3 --packages=./test/e2e/... -- \
+  -count=1 -timeout=20m -p=2 -parallel="${E2E_PARALLEL:-6}" "$@"
