@@ -4,13 +4,44 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes. Those that the checks ask for are far smaller.
 const maxAnswer = 1 << 20
+
+// checkAPI completes cmd, a check of podinfo's API at the URL that is its argument, with what all such checks share:
+// the flags, and tries that each call probe with an API of their own.
+func checkAPI(cmd *cobra.Command, probe func(context.Context, *api) ([]slog.Attr, error)) *cobra.Command {
+	var (
+		tries tries
+		trust trust
+	)
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		base, err := parseURL(args[0], "http", "https")
+		if err != nil {
+			return err
+		}
+		transport, err := trust.transport()
+		if err != nil {
+			return err
+		}
+		return tries.run(cmd, base.Redacted(), func(ctx context.Context) ([]slog.Attr, error) {
+			api := newAPI(base, transport)
+			defer api.close()
+			return probe(ctx, api)
+		})
+	}
+	tries.addFlags(cmd.Flags())
+	trust.addFlags(cmd.Flags())
+	return cmd
+}
 
 // api is podinfo's HTTP API below base, for checks that take several requests. They travel on one connection, so that
 // behind a load balancer one replica answers them all, and redirects are not followed: where a token or a value is sent

@@ -15,40 +15,18 @@ import (
 const tokenName = "podcli"
 
 func newCheckToken() *cobra.Command {
-	var (
-		tries tries
-		trust trust
-	)
-	cmd := &cobra.Command{
+	return checkAPI(&cobra.Command{
 		Use:   "token URL",
 		Short: "Check that podinfo issues a token and accepts it",
 		Long: "Check that podinfo issues a token and accepts it: POST /token, then GET /token/validate with the token,\n" +
 			"both below URL, which is podinfo's address with its prefix. The token is shown nowhere.",
 		Example: "  podcli check token localhost:9898\n" +
 			"  podcli check token --ca-file=ca.pem https://podinfo:9899/prefix",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			base, err := parseURL(args[0], "http", "https")
-			if err != nil {
-				return err
-			}
-			transport, err := trust.transport()
-			if err != nil {
-				return err
-			}
-			return tries.run(cmd, base.Redacted(), func(ctx context.Context) ([]slog.Attr, error) {
-				return probeToken(ctx, newAPI(base, transport))
-			})
-		},
-	}
-	tries.addFlags(cmd.Flags())
-	trust.addFlags(cmd.Flags())
-	return cmd
+	}, probeToken)
 }
 
 // probeToken lets podinfo issue a token, and validate it.
 func probeToken(ctx context.Context, api *api) ([]slog.Attr, error) {
-	defer api.close()
 	answer, err := api.call(ctx, http.MethodPost, "token", "", tokenName, http.StatusOK)
 	if err != nil {
 		return nil, err
