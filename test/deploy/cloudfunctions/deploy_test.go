@@ -5,7 +5,6 @@ package cloudfunctions
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -225,7 +224,7 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 	for name, command := range commands {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if said := lint(t, command); said != "" {
+			if said := platform.Lint(t, command); said != "" {
 				t.Errorf("gcloud says to %s: %s", command, said)
 			}
 		})
@@ -233,35 +232,10 @@ func TestGcloudKnowsTheCommands(t *testing.T) {
 	t.Run("a mistake", func(t *testing.T) {
 		t.Parallel()
 		command := strings.Replace(commands["by default"], "--max-instances", "--most-instances", 1)
-		if said := lint(t, command); !strings.Contains(said, "--most-instances") {
+		if said := platform.Lint(t, command); !strings.Contains(said, "--most-instances") {
 			t.Errorf("gcloud says %q to a flag that does not exist", said)
 		}
 	})
-}
-
-// lint returns what is wrong with a command in the words of gcloud.
-func lint(t *testing.T, command string) string {
-	t.Helper()
-	gcloud := testkit.Optional(t, "gcloud")
-	cmd := exec.CommandContext(t.Context(), gcloud, "meta", "lint-gcloud-commands", "--command-string="+command)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var verdicts []struct {
-		Success bool   `json:"success"`
-		Message string `json:"error_message"`
-	}
-	if err := json.Unmarshal(out, &verdicts); err != nil {
-		t.Fatal(err)
-	}
-	if len(verdicts) != 1 {
-		t.Fatalf("gcloud reads %d commands in %s", len(verdicts), command)
-	}
-	if !verdicts[0].Success && verdicts[0].Message == "" {
-		return "no"
-	}
-	return verdicts[0].Message
 }
 
 // TestDocumentedScript runs the script as the documents tell, but for the deployment itself.
