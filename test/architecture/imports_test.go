@@ -21,6 +21,7 @@ var floors = []struct {
 	{"shared/", []string{"shared/"}},
 	{"handlers", []string{"handlers/", "shared/"}},
 	{"rpc", []string{"rpc/", "shared/"}},
+	{"plugins/", []string{"plugins/", "shared/plugin"}},
 	{"podcli", []string{"podcli/", "shared/version"}},
 	{"targets/internal/", []string{"targets/internal/", "handlers", "rpc", "shared/"}},
 	{"targets/lambda", []string{"targets/lambda/", "targets/internal/", "handlers", "shared/"}},
