@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/test/e2e/internal/report"
 )
 
 // LoadOptions say what a Load requests, and how. URL is the only one that is needed.
@@ -17,7 +19,7 @@ type LoadOptions struct {
 	URL string
 	// Host, when set, is sent instead of the URL's host, as for an ingress.
 	Host string
-	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in Report.By.
+	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in report.Report.By.
 	CountBy string
 	// KeepAlive workers each stay on one connection, Fresh ones make one for every request. Default: 2 and 2.
 	KeepAlive, Fresh int
@@ -37,26 +39,6 @@ type Load struct {
 	pod       string
 }
 
-// Report is what has become of the requests of a Load. Requests = answered with 2xx and a whole body + Failed.
-type Report struct {
-	Requests int `json:"requests"`
-	Failed   int `json:"failed"`
-	// Failures counts the failed requests by what was wrong with them: a status or an error.
-	Failures map[string]int `json:"failures"`
-	// FirstFailure is when a request failed for the first time.
-	FirstFailure string `json:"first_failure"`
-	// Retried counts requests that met a connection which the server had just closed for being idle, and that Go's
-	// client, as every client of HTTP/1.1 must be ready to (RFC 9112 §9.3.1), sent again on another one. They have not
-	// failed.
-	Retried int `json:"retried"`
-	// By counts the answers by what CountBy has found in them.
-	By map[string]int `json:"by"`
-	// SlowestMillis is how long the slowest answer took.
-	SlowestMillis int64 `json:"slowest_ms"`
-	// Done is set on the last report.
-	Done bool `json:"done"`
-}
-
 // Load starts requests to a server and returns once the first ones are answered: until then failures do not count, for
 // a Service can refuse for a moment after its pods are ready.
 func (n *Namespace) Load(t testing.TB, options LoadOptions) *Load {
@@ -64,20 +46,20 @@ func (n *Namespace) Load(t testing.TB, options LoadOptions) *Load {
 	l := &Load{namespace: n, pod: "load-" + strings.ToLower(rand.Text()[:8])}
 	n.Apply(t, l.manifest(t, options))
 	Eventually(t, rolloutTimeout, "answers from "+options.URL, func() bool {
-		report, err := l.report()
-		return err == nil && report.Requests > 0
+		last, err := l.report()
+		return err == nil && last.Requests > 0
 	})
 	return l
 }
 
 // Report returns how the requests so far have ended.
-func (l *Load) Report(t testing.TB) Report {
+func (l *Load) Report(t testing.TB) report.Report {
 	t.Helper()
-	report, err := l.report()
+	last, err := l.report()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return report
+	return last
 }
 
 // More waits until count further requests have ended, so that what a test has just brought about is under load.
@@ -85,52 +67,52 @@ func (l *Load) More(t testing.TB, count int) {
 	t.Helper()
 	before := l.Report(t).Requests
 	Eventually(t, Until, fmt.Sprintf("%d more requests", count), func() bool {
-		report, err := l.report()
-		return err == nil && report.Requests >= before+count
+		last, err := l.report()
+		return err == nil && last.Requests >= before+count
 	})
 }
 
 // Stop ends the load once the requests that are under way have ended, removes its pod and returns the last report.
-func (l *Load) Stop(t testing.TB) Report {
+func (l *Load) Stop(t testing.TB) report.Report {
 	t.Helper()
 	// The program that is asked to stop can be gone before kubectl hears that it was told; the report tells.
 	_, stopErr := l.namespace.TryKubectl("exec", l.pod, "--", "/loadgen", "stop")
-	var report Report
+	var last report.Report
 	Eventually(t, Until, fmt.Sprintf("the last report of the load (%v)", stopErr), func() bool {
 		var err error
-		report, err = l.report()
-		return err == nil && report.Done
+		last, err = l.report()
+		return err == nil && last.Done
 	})
 	l.namespace.Kubectl(t, "delete", "pod", l.pod)
-	return report
+	return last
 }
 
 // StopWithoutLoss ends the load and fails the test when any request has failed.
-func (l *Load) StopWithoutLoss(t testing.TB) Report {
+func (l *Load) StopWithoutLoss(t testing.TB) report.Report {
 	t.Helper()
-	report := l.Stop(t)
-	if report.Failed > 0 {
+	last := l.Stop(t)
+	if last.Failed > 0 {
 		t.Errorf("%d of %d requests failed, the first at %s: %v",
-			report.Failed, report.Requests, report.FirstFailure, report.Failures)
+			last.Failed, last.Requests, last.FirstFailure, last.Failures)
 	}
 	t.Logf("%d requests, %d sent again after an idle connection was closed, the slowest took %d ms, by %v",
-		report.Requests, report.Retried, report.SlowestMillis, report.By)
-	return report
+		last.Requests, last.Retried, last.SlowestMillis, last.By)
+	return last
 }
 
-func (l *Load) report() (Report, error) {
-	var report Report
+func (l *Load) report() (report.Report, error) {
+	var last report.Report
 	line, err := l.namespace.TryKubectl("logs", l.pod, "--tail=1")
 	if err != nil {
-		return report, err
+		return last, err
 	}
 	if strings.TrimSpace(line) == "" {
-		return report, fmt.Errorf("%s has not reported yet", l.pod)
+		return last, fmt.Errorf("%s has not reported yet", l.pod)
 	}
-	if err := json.Unmarshal([]byte(line), &report); err != nil {
-		return report, fmt.Errorf("%s reports %q: %w", l.pod, line, err)
+	if err := json.Unmarshal([]byte(line), &last); err != nil {
+		return last, fmt.Errorf("%s reports %q: %w", l.pod, line, err)
 	}
-	return report, nil
+	return last, nil
 }
 
 // object is a part of a manifest: JSON is YAML, so that no value needs quoting here.

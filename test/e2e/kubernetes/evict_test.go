@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/podinfo-targets/podinfo/test/e2e/internal/report"
 	"github.com/podinfo-targets/podinfo/test/e2e/kube"
 )
 
@@ -89,19 +90,19 @@ func TestEvictionByKubelet(t *testing.T) {
 
 // lostWith fails the test when more was lost than the connections of the pod that died without warning: no pod may
 // answer with an error. Where the pod's network went with it, nobody refuses a connection, and it times out.
-func lostWith(t *testing.T, report kube.Report, pod string) {
+func lostWith(t *testing.T, last report.Report, pod string) {
 	t.Helper()
-	for failure, count := range report.Failures {
+	for failure, count := range last.Failures {
 		if strings.HasPrefix(failure, "HTTP ") {
 			t.Errorf("%d requests ended with %s", count, failure)
 		}
 	}
 	// Those that are under way, and new ones until every node knows that the pod is gone.
-	if report.Failed > report.Requests/10 {
-		t.Errorf("%d of %d requests failed with the pod %s: %v", report.Failed, report.Requests, pod, report.Failures)
+	if last.Failed > last.Requests/10 {
+		t.Errorf("%d of %d requests failed with the pod %s: %v", last.Failed, last.Requests, pod, last.Failures)
 	}
 	t.Logf("%d of %d requests failed with the pod %s: %v; answers by %v",
-		report.Failed, report.Requests, pod, report.Failures, report.By)
+		last.Failed, last.Requests, pod, last.Failures, last.By)
 }
 
 // TestKill has the kernel kill one of three replicas with SIGKILL, because it uses more memory than it may. The kubelet

@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/podinfo-targets/podinfo/test/e2e/internal/report"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // start runs loadgen against handler until enough tells to stop it, and returns its last report.
-func start(t *testing.T, handler http.HandlerFunc, enough func() bool, args ...string) counts {
+func start(t *testing.T, handler http.HandlerFunc, enough func() bool, args ...string) report.Report {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.Protocols = new(http.Protocols)
@@ -38,7 +39,7 @@ func start(t *testing.T, handler http.HandlerFunc, enough func() bool, args ...s
 		t.Fatalf("exit code %d: %s", code, stderr.String())
 	}
 	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
-	var last counts
+	var last report.Report
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil {
 		t.Fatal(err)
 	}

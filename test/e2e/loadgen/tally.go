@@ -6,28 +6,18 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/test/e2e/internal/report"
 )
 
 // tally counts how requests have ended.
 type tally struct {
 	mu     sync.Mutex
-	counts counts
-}
-
-// counts is one report.
-type counts struct {
-	Requests      int            `json:"requests"`
-	Failed        int            `json:"failed"`
-	Failures      map[string]int `json:"failures"`
-	FirstFailure  string         `json:"first_failure"`
-	Retried       int            `json:"retried"`
-	By            map[string]int `json:"by"`
-	SlowestMillis int64          `json:"slowest_ms"`
-	Done          bool           `json:"done"`
+	counts report.Report
 }
 
 func newTally() *tally {
-	return &tally{counts: counts{Failures: map[string]int{}, By: map[string]int{}}}
+	return &tally{counts: report.Report{Failures: map[string]int{}, By: map[string]int{}}}
 }
 
 func (t *tally) add(r result) {
