@@ -6,8 +6,6 @@ package cloudfunctions
 import (
 	"bytes"
 	"errors"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -263,26 +261,8 @@ func TestFunctionTakesTheSettings(t *testing.T) {
 	settings := strings.Split(strings.TrimPrefix(args[i], "--set-env-vars=^@@^"), "@@")
 	p := platform.Start(t, platform.Build(t), settings...)
 	for path, want := range map[string]string{"/api/info": `"message": "hello, world"`, "/panic": `"code": 403`} {
-		if body := get(t, p.URL+path); !strings.Contains(body, want) {
-			t.Errorf("%s answers %s, want %s in it", path, body, want)
+		if got := testkit.Get(t, p.URL+path); !strings.Contains(got.Body, want) {
+			t.Errorf("%s answers %s, want %s in it", path, got.Body, want)
 		}
 	}
-}
-
-func get(t *testing.T, url string) string {
-	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/json"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,38 +184,19 @@ var revision = regexp.MustCompile(`"commit": "[0-9a-f]{40}"`)
 
 func wantAnswers(t *testing.T, f *lambda.Function, prefix string) {
 	t.Helper()
-	if status, body := get(t, f.URL()+prefix+"/version"); status != 200 || !revision.MatchString(body) {
-		t.Errorf("/version answers %d %s, want the commit that the repository is at", status, body)
+	url := f.URL() + prefix
+	if got := testkit.Get(t, url+"/version"); got.Status != 200 || !revision.MatchString(got.Body) {
+		t.Errorf("/version answers %d %s, want the commit that the repository is at", got.Status, got.Body)
 	}
-	if status, body := get(t, f.URL()+prefix+"/api/info"); status != 200 || !strings.Contains(body, "greetings") {
-		t.Errorf("/api/info answers %d %s, want podinfo's own greeting", status, body)
+	if got := testkit.Get(t, url+"/api/info"); got.Status != 200 || !strings.Contains(got.Body, "greetings") {
+		t.Errorf("/api/info answers %d %s, want podinfo's own greeting", got.Status, got.Body)
 	}
-	if status, body := get(t, f.URL()+prefix+"/status/500"); status != 500 {
-		t.Errorf("/status/500 answers %d %s", status, body)
+	if got := testkit.Get(t, url+"/status/500"); got.Status != 500 {
+		t.Errorf("/status/500 answers %d %s", got.Status, got.Body)
 	}
 	if counted := serverErrors(f.Stdout()); counted != 1 {
 		t.Errorf("the metric filter of the template counts %d errors, want 1 in\n%s", counted, f.Stdout())
 	}
-}
-
-func get(t *testing.T, url string) (status int, body string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	data, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode, string(data)
 }
 
 // serverErrors counts the lines of a log that the filter pattern of ServerErrors matches, which TestFilterPattern holds

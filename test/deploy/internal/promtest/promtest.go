@@ -19,11 +19,12 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 const (
-	scrapeTimeout = 10 * time.Second
-	queryTimeout  = 10 * time.Second
+	queryTimeout = 10 * time.Second
 	// maxSamples bounds one query, in samples. It is far more than a test appends.
 	maxSamples = 1_000_000
 )
@@ -61,22 +62,11 @@ func (p *Prometheus) DB() *tsdb.DB { return p.db }
 // The target's labels are name and value in turn: "namespace", "default", "pod", "podinfo-5d8f-x2x".
 func (p *Prometheus) Scrape(t testing.TB, url string, at time.Time, target ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), scrapeTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	answer := testkit.Get(t, url)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("scraping %s: status %d: %s", url, answer.Status, answer.Body)
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("scraping %s: status %d, %v", url, answer.StatusCode, err)
-	}
-	if err := p.Add(text, answer.Header.Get("Content-Type"), at, target...); err != nil {
+	if err := p.Add([]byte(answer.Body), answer.Header.Get("Content-Type"), at, target...); err != nil {
 		t.Fatalf("scraping %s: %v", url, err)
 	}
 }
