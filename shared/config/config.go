@@ -79,8 +79,19 @@ type Config struct {
 	MaxBodySize    int64 // bytes that a request's body may have
 	StoreMaxSize   int64 // bytes that the store may hold in total
 	LogRequests    bool  // log a line per request at info
-	ReadOnly       bool  // refuse /panic and the switches
+	ReadOnly       bool  // refuse /panic, the switches and changes to plugins
 	EnvShowSecrets bool  // show secrets in /env
+
+	PluginsPath         string        // directory of the plugins, "" is none
+	PluginsStagePath    string        // directory that they are copied to, "" is a private one
+	PluginsPollInterval time.Duration // how often PluginsPath is looked at
+	PluginChecksums     string        // file of the plugins that may run, "" is all
+	PluginAdminToken    string        // bearer token of those who may manage plugins, "" is nobody
+	PluginMTLS          bool          // encrypt the connections to plugins
+	PluginCallTimeout   time.Duration // bound on a call, more than 0
+	PluginMaxCalls      int           // calls in flight a plugin
+	PluginMaxMemory     int           // megabytes (10^6 bytes) a plugin, 0 is no bound
+	PluginMaxFileSize   int64         // bytes of a plugin's file
 
 	LambdaInvokeMode string // LambdaBuffered or LambdaResponseStream
 	LambdaBasePath   string // path of a custom domain's mapping: "" or /a/b, as Prefix is
@@ -124,6 +135,9 @@ func (s *settings) complete() (*Config, error) {
 	if c.Level == "debug" && !s.given("shutdown-delay") {
 		// Whoever debugs stops and starts often, and no load balancer has to be told first.
 		c.ShutdownDelay = 0
+	}
+	if err := s.readTokenFile(&c); err != nil {
+		return nil, err
 	}
 	if c.UILogo == "" {
 		c.UILogo = c.Prefix + "/ui/logo.svg"

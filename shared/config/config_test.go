@@ -24,7 +24,7 @@ type row struct {
 
 // every is a target with every setting that there is.
 func every() config.Target {
-	return config.Target{Name: "podinfo", Offers: []string{"lambda-base-path", "lambda-invoke-mode"}}
+	return config.Target{Name: "podinfo", Offers: append(config.Plugins(), "lambda-base-path", "lambda-invoke-mode")}
 }
 
 // rows is every setting that podinfo users know by its name and default, and the ones that are new.
@@ -47,6 +47,16 @@ var rows = []row{
 	{"log-requests", func(c *config.Config) any { return c.LogRequests }, "false", "true", "false", "true"},
 	{"max-body-size", func(c *config.Config) any { return c.MaxBodySize }, "10485760", "1", "2", "3"},
 	{"otel-service-name", func(c *config.Config) any { return c.OTelServiceName }, "", "f", "e", "a"},
+	{"plugin-admin-token", func(c *config.Config) any { return c.PluginAdminToken }, "", "f", "e", "a"},
+	{"plugin-call-timeout", func(c *config.Config) any { return c.PluginCallTimeout }, "10s", "1s", "2s", "3s"},
+	{"plugin-checksums", func(c *config.Config) any { return c.PluginChecksums }, "", "/f", "/e", "/a"},
+	{"plugin-max-calls", func(c *config.Config) any { return c.PluginMaxCalls }, "64", "1", "2", "3"},
+	{"plugin-max-file-size", func(c *config.Config) any { return c.PluginMaxFileSize }, "134217728", "1", "2", "3"},
+	{"plugin-max-memory", func(c *config.Config) any { return c.PluginMaxMemory }, "256", "1", "0", "3"},
+	{"plugin-mtls", func(c *config.Config) any { return c.PluginMTLS }, "false", "true", "false", "true"},
+	{"plugins-path", func(c *config.Config) any { return c.PluginsPath }, "", "/f", "/e", "/a"},
+	{"plugins-poll-interval", func(c *config.Config) any { return c.PluginsPollInterval }, "2s", "1s", "10ms", "3s"},
+	{"plugins-stage-path", func(c *config.Config) any { return c.PluginsStagePath }, "", "/f", "/e", "/a"},
 	{"port", func(c *config.Config) any { return c.Port }, "9898", "1", "2", "3"},
 	{"port-metrics", func(c *config.Config) any { return c.MetricsPort }, "0", "1", "2", "3"},
 	{"prefix", func(c *config.Config) any { return c.Prefix }, "", "/f", "/e", "/a"},
@@ -126,7 +136,8 @@ func TestPrecedenceCoversEverySetting(t *testing.T) {
 	}
 	for _, found := range shown {
 		known := slices.ContainsFunc(rows, func(r row) bool { return r.name == found[1] })
-		if !known && !slices.Contains([]string{"config", "config-path", "help", "version"}, found[1]) {
+		apart := []string{"config", "config-path", "help", "plugin-admin-token-file", "version"}
+		if !known && !slices.Contains(apart, found[1]) {
 			t.Errorf("--%s has no row in this test", found[1])
 		}
 	}

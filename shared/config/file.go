@@ -100,7 +100,7 @@ func scalar(content any) (text string, ok bool) {
 
 // parseFile reads the file at path, or returns nil when there is none.
 func parseFile(path string) (*viper.Viper, error) {
-	content, err := readSmall(path)
+	content, err := readSmall(path, "config", largestFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
@@ -121,26 +121,27 @@ func parseFile(path string) (*viper.Viper, error) {
 	return parsed, nil
 }
 
-// readSmall reads a regular file of a bounded size, so that neither a pipe nor a device can hold up the start.
-func readSmall(path string) ([]byte, error) {
+// readSmall reads a regular file of at most that many bytes, so that neither a pipe nor a device can hold up the start.
+// The flag is the one that names the file.
+func readSmall(path, flag string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file; name the config file with --config")
+		return nil, errors.New("not a regular file; name one with --" + flag)
 	}
 	file, err := os.Open(path) //nolint:gosec // Which file is read is the operator's to say.
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, largestFile+1))
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	if len(content) > largestFile {
-		return nil, fmt.Errorf("larger than %d bytes; is it a config file? name it with --config", largestFile)
+	if int64(len(content)) > most {
+		return nil, fmt.Errorf("larger than %d bytes; is it the right file? name it with --%s", most, flag)
 	}
 	return content, nil
 }

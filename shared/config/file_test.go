@@ -88,7 +88,7 @@ func TestFileErrors(t *testing.T) {
 		{"unknown kind", "config.ini", "port=1",
 			"file DIR/config.ini: unknown kind of file; end its name in .yaml, .json or .toml"},
 		{"too large", "config.yaml", strings.Repeat("#\n", 1<<19+1),
-			"file DIR/config.yaml: larger than 1048576 bytes; is it a config file? name it with --config"},
+			"file DIR/config.yaml: larger than 1048576 bytes; is it the right file? name it with --config"},
 		{"wrong number", "config.yaml", "port: http",
 			`file DIR/config.yaml key port "http": not a whole number; give one from 0 to 65535`},
 		{"duration without a unit", "config.json", `{"http-client-timeout": 30}`,
@@ -122,7 +122,7 @@ func TestFileThatIsNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := config.Load([]string{"--config-path", dir}, nil, config.Server)
-	wantError(t, err, "file "+dir+"/config.yaml: not a regular file; name the config file with --config")
+	wantError(t, err, "file "+dir+"/config.yaml: not a regular file; name one with --config")
 }
 
 func TestFileNotReadable(t *testing.T) {

@@ -16,6 +16,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("--prefix=/a", "PODINFO_LEVEL=debug", "my.app.toml", []byte("port = 1\n[x]\ny = 1979-05-27\n"))
 	f.Add("-h", "PODINFO_RANDOM_DELAY_MIN=9", "c.json", []byte(`{"port": 1e3, "h2c": null}`))
 	f.Add("--lambda-base-path=a", "PODINFO_LAMBDA_INVOKE_MODE=x", "config", []byte("lambda-invoke-mode: BUFFERED\n"))
+	f.Add("--plugin-admin-token=a b", "PODINFO_PLUGIN_ADMIN_TOKEN_FILE=/dev/null", "config", []byte("plugin-mtls: x\n"))
 	f.Add("--backend-url=\"a", "PODINFO_HTTP_SERVER_TIMEOUT=-1s", "config", []byte("a: &a [*a]\n"))
 	f.Fuzz(func(t *testing.T, arg, variable, name string, file []byte) {
 		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") || len(name) > 100 {
@@ -44,6 +45,7 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		if c.HTTPClientTimeout <= 0 || c.RandomDelayMax < c.RandomDelayMin || c.JWTSecret == "" || c.UILogo == "" ||
+			c.PluginCallTimeout <= 0 || c.PluginsPollInterval <= 0 || c.PluginMaxCalls < 1 || c.PluginMaxFileSize < 1 ||
 			c.MaxBodySize < 1 || c.StoreMaxSize < 1 || c.StressCPU < 0 || c.StressMemory < 0 {
 			t.Errorf("Load accepted %+v", c)
 		}

@@ -28,6 +28,7 @@ type setting struct {
 	usage string
 
 	optional bool              // only targets that offer it have it
+	secret   bool              // its value is in no error
 	not      sources           // the places it is not read from
 	foreign  func(string) bool // tells values of its PODINFO_* variable that are not meant for podinfo; nil is none
 	platform string            // the platform's own variable for it, "" is none
@@ -45,8 +46,9 @@ type settings struct {
 	config Config
 	origin map[string]string // the source that gave a setting, in words; without an entry the default holds
 
-	delayMin, delayMax int  // in units of the random delay, which may be read after them
-	version, help      bool // the two flags that end the start
+	delayMin, delayMax int    // in units of the random delay, which may be read after them
+	tokenFile          string // the file that PluginAdminToken is read from, "" is none
+	version, help      bool   // the two flags that end the start
 }
 
 func newSettings(target Target) (*settings, error) {
@@ -67,6 +69,7 @@ func (s *settings) rows() []setting {
 	const (
 		mostMegabytes = 1_000_000  // a terabyte
 		mostLoops     = 4096       // busy loops, more than any machine has cores
+		mostCalls     = 100_000    // calls in flight, more than anybody waits for
 		mostUnits     = 86_400_000 // a day of milliseconds
 		mostBytes     = int64(1) << 50
 	)
@@ -102,7 +105,7 @@ func (s *settings) rows() []setting {
 		{name: "http-server-timeout", value: duration(&c.HTTPServerTimeout, 30*time.Second, 0),
 			usage: "longest that reading a request or writing its answer may take, 0s for no bound; " +
 				"idle connections live twice as long"},
-		{name: "jwt-secret", value: secret(&c.JWTSecret, DefaultJWTSecret), not: fromArgs,
+		{name: "jwt-secret", value: secret(&c.JWTSecret, DefaultJWTSecret), not: fromArgs, secret: true,
 			usage: "secret that signs the tokens of /token; not a flag, because every process can read the flags " +
 				"of the others"},
 		{name: "lambda-base-path", value: prefix(&c.LambdaBasePath), optional: true,
@@ -118,6 +121,29 @@ func (s *settings) rows() []setting {
 		{name: "otel-service-name", value: text(&c.OTelServiceName, ""),
 			usage: "name of this service in OpenTelemetry; setting it sends traces, logs and metrics as the " +
 				"OTEL_* variables say"},
+		{name: "plugin-admin-token", value: bearer(&c.PluginAdminToken), optional: true, secret: true,
+			usage: "bearer token of those who may reload, kill, start and delete plugins, empty for nobody; better in a " +
+				"file or in PODINFO_PLUGIN_ADMIN_TOKEN, because every process can read the flags of the others"},
+		{name: "plugin-admin-token-file", value: text(&s.tokenFile, ""), optional: true,
+			usage: "file that holds the token, read at the start, in place of --plugin-admin-token"},
+		{name: "plugin-call-timeout", value: duration(&c.PluginCallTimeout, 10*time.Second, time.Millisecond), optional: true,
+			usage: "longest that a plugin may take for a call"},
+		{name: "plugin-checksums", value: text(&c.PluginChecksums, ""), optional: true,
+			usage: "file in the format of sha256sum that lists the plugins that may run, empty for all"},
+		{name: "plugin-max-calls", value: whole(&c.PluginMaxCalls, 64, 1, mostCalls), optional: true,
+			usage: "most calls that a plugin is given at a time"},
+		{name: "plugin-max-file-size", value: whole(&c.PluginMaxFileSize, 128<<20, 1, mostBytes), optional: true,
+			usage: "most bytes that the file of a plugin may have"},
+		{name: "plugin-max-memory", value: whole(&c.PluginMaxMemory, 256, 0, mostMegabytes), optional: true,
+			usage: "megabytes of memory that a plugin may use, 0 for no bound"},
+		{name: "plugin-mtls", value: boolean(&c.PluginMTLS), optional: true,
+			usage: "encrypt the connections to plugins, with certificates that last as long as their processes"},
+		{name: "plugins-path", value: text(&c.PluginsPath, ""), optional: true,
+			usage: "directory of the plugins, which are loaded and reloaded as their files change; empty for none"},
+		{name: "plugins-poll-interval", value: duration(&c.PluginsPollInterval, 2*time.Second, 10*time.Millisecond),
+			optional: true, usage: "how often to look at --plugins-path"},
+		{name: "plugins-stage-path", value: text(&c.PluginsStagePath, ""), optional: true,
+			usage: "directory that plugins are copied to and run from, empty for one of its own among the temporary ones"},
 		{name: "port", value: port(&c.Port, 9898), foreign: notNumber,
 			usage: "port of the HTTP server, 0 for none"},
 		{name: "port-metrics", value: port(&c.MetricsPort, 0), foreign: serviceLink,
@@ -135,7 +161,7 @@ func (s *settings) rows() []setting {
 		{name: "random-error", value: boolean(&c.RandomError),
 			usage: "answer one request in three with a random error"},
 		{name: "read-only", value: boolean(&c.ReadOnly),
-			usage: "refuse /panic and the switches of readiness and fault injection"},
+			usage: "refuse /panic, the switches of readiness and fault injection, and changes to plugins"},
 		{name: "secure-port", value: port(&c.SecurePort, 0), foreign: notNumber,
 			usage: "port of the HTTPS server, 0 for none"},
 		{name: "server-shutdown-timeout", value: duration(&c.ServerShutdownTimeout, 5*time.Second, 0),
@@ -191,6 +217,9 @@ func (s *settings) give(row *setting, source, text string) error {
 		set = list.Append
 	}
 	if err := set(text); err != nil {
+		if row.secret {
+			text = ""
+		}
 		return &settingError{source: source, text: text, cause: err}
 	}
 	s.origin[row.name] = source

@@ -20,7 +20,16 @@ type Target struct {
 }
 
 // Server is the long-running server, the shape that Kubernetes expects: every setting with its own default.
-var Server = Target{Name: "podinfo"}
+var Server = Target{Name: "podinfo", Offers: Plugins()}
+
+// Plugins lists the settings of plugins, for targets that can run them to offer.
+func Plugins() []string {
+	return []string{
+		"plugin-admin-token", "plugin-admin-token-file", "plugin-call-timeout", "plugin-checksums", "plugin-max-calls",
+		"plugin-max-file-size", "plugin-max-memory", "plugin-mtls", "plugins-path", "plugins-poll-interval",
+		"plugins-stage-path",
+	}
+}
 
 // apply changes the table of s to what the target asks for.
 func (t Target) apply(s *settings) error {

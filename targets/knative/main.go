@@ -69,6 +69,7 @@ func target() config.Target {
 		Defaults: map[string]string{
 			"port": "8080", "h2c": "true", "port-metrics": "9797", "server-shutdown-timeout": "265s",
 		},
+		Offers:   config.Plugins(),
 		Withheld: []string{"cert-path", "grpc-port", "h2c", "secure-port"},
 	}
 }
