@@ -1,0 +1,49 @@
+package host
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+)
+
+// Options say where the plugins are and what they may take. What is zero has the default that its comment names.
+type Options struct {
+	// Dir is the directory of the plugins' files, which several hosts may share.
+	Dir string
+	// StageDir is where the host keeps its own copies of the files. Empty is a private directory below the temporary
+	// one, which goes with the host.
+	StageDir string
+	// Checksums is a file in the format of sha256sum. A plugin that it does not name, or names with another checksum,
+	// is not run. Empty allows every file.
+	Checksums string
+
+	Poll         time.Duration // between two looks at Dir; 2 seconds
+	CallTimeout  time.Duration // for the whole of a call, with its one retry; 10 seconds
+	StartTimeout time.Duration // for a process to come up; 10 seconds
+	MaxCalls     int           // in flight, per plugin; 64
+	MaxFile      int64         // bytes of a plugin's file; 128 MiB
+	MTLS         bool          // whether the host and its plugins authenticate each other with certificates of their own
+	Limits       Limits        // of a plugin's process
+
+	// Caller is what plugins may call through the broker. Nil offers them nothing.
+	Caller contract.Caller
+	// Log gets every change of a plugin's state and what plugins write to stderr. Nil discards it.
+	Log *logrus.Logger
+	// Metrics gets the families podinfo_plugin_*, until Close. Nil is none.
+	Metrics prometheus.Registerer
+	// Tracer makes the span of each call. Nil is none.
+	Tracer trace.TracerProvider
+	// Propagator carries a call's trace into the plugin. Nil is that of W3C.
+	Propagator propagation.TextMapPropagator
+}
+
+// Limits are what a plugin's process may take where the platform can hold it to that. Zero is no limit.
+type Limits struct {
+	Memory uint64 // bytes
+}
+
