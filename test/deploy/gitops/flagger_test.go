@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
@@ -25,7 +26,7 @@ func canaries(t testing.TB) map[string]*flagger.Canary {
 	t.Helper()
 	found := map[string]*flagger.Canary{}
 	for _, file := range []string{"blue-green.yaml", "gateway-api.yaml"} {
-		found[file] = named[*flagger.Canary](t, objects(t, "deploy/flagger/"+file), "podinfo")
+		found[file] = manifest.Get[*flagger.Canary](t, objects(t, "deploy/flagger/"+file), "podinfo")
 	}
 	return found
 }
@@ -48,11 +49,11 @@ func TestCanariesFitTheChart(t *testing.T) {
 	for file, canary := range canaries(t) {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			deployment := named[*appsv1.Deployment](t, rendered, canary.Spec.TargetRef.Name)
+			deployment := manifest.Get[*appsv1.Deployment](t, rendered, canary.Spec.TargetRef.Name)
 			if deployment.Spec.Replicas != nil {
 				t.Error("the chart sets the number of pods: an upgrade would wake the canary that Flagger has scaled to zero")
 			}
-			named[*autoscalingv2.HorizontalPodAutoscaler](t, rendered, canary.Spec.AutoscalerRef.Name)
+			manifest.Get[*autoscalingv2.HorizontalPodAutoscaler](t, rendered, canary.Spec.AutoscalerRef.Name)
 			known := slices.ContainsFunc(selectors, func(label string) bool {
 				return deployment.Spec.Selector.MatchLabels[label] != ""
 			})
@@ -162,7 +163,7 @@ func TestCanariesAskForTemplatesThatExist(t *testing.T) {
 	used := map[string]bool{}
 	for file, canary := range canaries(t) {
 		for _, metric := range canary.Spec.Analysis.Metrics {
-			named[*flagger.MetricTemplate](t, templates, metric.TemplateRef.Name)
+			manifest.Get[*flagger.MetricTemplate](t, templates, metric.TemplateRef.Name)
 			used[metric.TemplateRef.Name] = true
 			if metric.ThresholdRange == nil {
 				t.Errorf("%s: %q has no range", file, metric.Name)

@@ -27,12 +27,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/podinfo-targets/podinfo/shared/version"
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
 )
 
 // fluxObjects are all objects of deploy/flux.
-func fluxObjects(t testing.TB) []runtime.Object {
+func fluxObjects(t testing.TB) manifest.Objects {
 	t.Helper()
-	var found []runtime.Object
+	var found manifest.Objects
 	for _, file := range examples(t) {
 		if strings.HasPrefix(file, "deploy/flux/") {
 			found = append(found, objects(t, file)...)
@@ -44,7 +45,7 @@ func fluxObjects(t testing.TB) []runtime.Object {
 func TestSources(t *testing.T) {
 	t.Parallel()
 	among := fluxObjects(t)
-	git := named[*source.GitRepository](t, among, "podinfo")
+	git := manifest.Get[*source.GitRepository](t, among, "podinfo")
 	if !strings.HasSuffix(git.Spec.URL, "/podinfo-targets/podinfo") {
 		t.Errorf("the GitRepository is at %s, which is not this repository", git.Spec.URL)
 	}
@@ -55,7 +56,7 @@ func TestSources(t *testing.T) {
 			t.Errorf("%s is not among what is kept of the repository:\n%s", file, kept)
 		}
 	}
-	oci := named[*source.OCIRepository](t, among, "podinfo")
+	oci := manifest.Get[*source.OCIRepository](t, among, "podinfo")
 	chart := chartFile(t)
 	if layer := oci.Spec.LayerSelector; layer == nil || layer.MediaType != chartLayer ||
 		layer.Operation != source.OCILayerCopy {
@@ -100,7 +101,7 @@ var editable = []string{
 func TestFluxHasTheRightsItNeeds(t *testing.T) {
 	t.Parallel()
 	among := fluxObjects(t)
-	binding := named[*rbacv1.RoleBinding](t, among, "flux")
+	binding := manifest.Get[*rbacv1.RoleBinding](t, among, "flux")
 	if len(all[*rbacv1.RoleBinding](among))+len(all[*rbacv1.ClusterRoleBinding](among)) != 1 {
 		t.Error("there is another binding beside the RoleBinding flux")
 	}
@@ -111,7 +112,7 @@ func TestFluxHasTheRightsItNeeds(t *testing.T) {
 	if !slices.Equal(binding.Subjects, want) {
 		t.Errorf("the role is given to %v, want %v", binding.Subjects, want)
 	}
-	plain := named[*kustomize.Kustomization](t, among, "podinfo")
+	plain := manifest.Get[*kustomize.Kustomization](t, among, "podinfo")
 	accounts := map[string]string{plain.Name: plain.Spec.ServiceAccountName}
 	made := build(t, plain, nil)
 	for _, release := range all[*helm.HelmRelease](among) {
@@ -154,7 +155,7 @@ func TestHelmReleases(t *testing.T) {
 			checkChart(t, among, release)
 			checkCare(t, release)
 			for _, needed := range release.Spec.DependsOn {
-				named[*helm.HelmRelease](t, among, needed.Name)
+				manifest.Get[*helm.HelmRelease](t, among, needed.Name)
 			}
 		})
 	}
@@ -189,11 +190,11 @@ func TestHelmReleasesRender(t *testing.T) {
 func checkChart(t testing.TB, among []runtime.Object, release *helm.HelmRelease) {
 	t.Helper()
 	if release.Spec.ChartRef != nil {
-		named[*source.OCIRepository](t, among, release.Spec.ChartRef.Name)
+		manifest.Get[*source.OCIRepository](t, among, release.Spec.ChartRef.Name)
 		return
 	}
 	spec := release.Spec.Chart.Spec
-	named[*source.GitRepository](t, among, spec.SourceRef.Name)
+	manifest.Get[*source.GitRepository](t, among, spec.SourceRef.Name)
 	if _, err := os.Stat(filepath.Join(root, spec.Chart, "Chart.yaml")); err != nil {
 		t.Errorf("the chart %s: %v", spec.Chart, err)
 	}
@@ -258,8 +259,8 @@ func reaches(services map[string]*corev1.Service, address string) error {
 func TestKustomizationBuilds(t *testing.T) {
 	t.Parallel()
 	among := fluxObjects(t)
-	flux := named[*kustomize.Kustomization](t, among, "podinfo")
-	named[*source.GitRepository](t, among, flux.Spec.SourceRef.Name)
+	flux := manifest.Get[*kustomize.Kustomization](t, among, "podinfo")
+	manifest.Get[*source.GitRepository](t, among, flux.Spec.SourceRef.Name)
 	for _, c := range []struct {
 		name    string
 		cluster map[string]string
@@ -282,7 +283,7 @@ func TestKustomizationBuilds(t *testing.T) {
 					t.Errorf("the health check %+v is of nothing that is built", check)
 				}
 			}
-			container := named[*appsv1.Deployment](t, built, "podinfo").Spec.Template.Spec.Containers[0]
+			container := manifest.Get[*appsv1.Deployment](t, built, "podinfo").Spec.Template.Spec.Containers[0]
 			want := corev1.EnvVar{Name: "PODINFO_UI_MESSAGE", Value: c.message}
 			if !slices.Contains(container.Env, want) {
 				t.Errorf("the environment is %v, want %v in it", container.Env, want)
@@ -294,7 +295,7 @@ func TestKustomizationBuilds(t *testing.T) {
 // build does what the kustomize-controller does: it adds what the object says to the kustomization at its path, builds
 // that, and replaces the variables in the result
 // (https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution).
-func build(t testing.TB, flux *kustomize.Kustomization, cluster map[string]string) []runtime.Object {
+func build(t testing.TB, flux *kustomize.Kustomization, cluster map[string]string) manifest.Objects {
 	t.Helper()
 	overlay := ktypes.Kustomization{
 		TypeMeta:  ktypes.TypeMeta{APIVersion: ktypes.KustomizationVersion, Kind: ktypes.KustomizationKind},
@@ -323,16 +324,7 @@ func build(t testing.TB, flux *kustomize.Kustomization, cluster map[string]strin
 		t.Fatal(err)
 	}
 	replaced := substitute(t, string(out), flux.Spec.PostBuild.Substitute, cluster)
-	decode := decoder(t)
-	var built []runtime.Object
-	for _, document := range documents(t, []byte(replaced)) {
-		object, _, err := decode.Decode(document, nil, nil)
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, document)
-		}
-		built = append(built, object)
-	}
-	return built
+	return manifest.Read(t, []byte(replaced), types()...)
 }
 
 // relative returns the way from a directory to a path of the repository. Kustomize takes no absolute one.

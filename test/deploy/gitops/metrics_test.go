@@ -12,6 +12,7 @@ import (
 
 	flagger "github.com/fluxcd/flagger/pkg/apis/flagger/v1beta1"
 
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
 	"github.com/podinfo-targets/podinfo/test/deploy/internal/promtest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
@@ -138,7 +139,7 @@ func value(
 	t testing.TB, prometheus *promtest.Prometheus, canary *flagger.Canary, metric flagger.CanaryMetric, at time.Time,
 ) float64 {
 	t.Helper()
-	found := named[*flagger.MetricTemplate](t, objects(t, "deploy/flagger/metrics.yaml"), metric.TemplateRef.Name)
+	found := manifest.Get[*flagger.MetricTemplate](t, objects(t, "deploy/flagger/metrics.yaml"), metric.TemplateRef.Name)
 	model := flagger.MetricTemplateModel{
 		Name:      canary.Name,
 		Namespace: canary.Namespace,

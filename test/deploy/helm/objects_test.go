@@ -1,17 +1,15 @@
 package helm
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/podinfo-targets/podinfo/test/deploy/internal/manifest"
 )
 
 // objects are what a render holds, by "Kind/name".
@@ -20,22 +18,11 @@ type objects map[string]map[string]any
 // parse reads a render. Two objects of one kind and name fail the test.
 func parse(t testing.TB, stream string) objects {
 	t.Helper()
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(stream)))
 	found := make(objects)
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return found
-		}
+	for _, document := range manifest.Documents(t, []byte(stream)) {
 		var object map[string]any
-		if err == nil {
-			err = yaml.UnmarshalStrict(document, &object)
-		}
-		if err != nil {
+		if err := yaml.UnmarshalStrict(document, &object); err != nil {
 			t.Fatalf("%v in:\n%s", err, document)
-		}
-		if object == nil {
-			continue // nothing but comments
 		}
 		key := fmt.Sprintf("%v/%v", object["kind"], at(object, "metadata", "name"))
 		if found[key] != nil {
@@ -43,6 +30,7 @@ func parse(t testing.TB, stream string) objects {
 		}
 		found[key] = object
 	}
+	return found
 }
 
 func (o objects) names() []string { return slices.Sorted(maps.Keys(o)) }

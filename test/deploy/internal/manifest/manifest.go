@@ -13,10 +13,12 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
 )
 
 // Update is the environment variable that makes Golden write its files instead of comparing with them.
@@ -30,14 +32,36 @@ type Objects []runtime.Object
 // as monitoringv1.AddToScheme.
 func Read(t testing.TB, stream []byte, more ...func(*runtime.Scheme) error) Objects {
 	t.Helper()
-	objects, err := read(stream, more)
+	objects, err := read(stream, typed, more)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return objects
 }
 
-func read(stream []byte, more []func(*runtime.Scheme) error) (Objects, error) {
+// ReadAll is Read for streams with kinds that nobody here knows: these become unstructured objects.
+func ReadAll(t testing.TB, stream []byte, more ...func(*runtime.Scheme) error) Objects {
+	t.Helper()
+	objects, err := read(stream, typedOrNot, more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return objects
+}
+
+// Documents splits a stream of YAML into its documents, without those that hold only comments.
+func Documents(t testing.TB, stream []byte) [][]byte {
+	t.Helper()
+	found, err := split(stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+type decode func(decoder runtime.Decoder, document []byte) (runtime.Object, error)
+
+func read(stream []byte, decode decode, more []func(*runtime.Scheme) error) (Objects, error) {
 	known := runtime.NewScheme()
 	for _, register := range append(more, scheme.AddToScheme) {
 		if err := register(known); err != nil {
@@ -45,21 +69,53 @@ func read(stream []byte, more []func(*runtime.Scheme) error) (Objects, error) {
 		}
 	}
 	decoder := serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(stream)))
+	documents, err := split(stream)
+	if err != nil {
+		return nil, err
+	}
 	var objects Objects
-	for {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		object, _, err := decoder.Decode(document, nil, nil)
+	for _, document := range documents {
+		object, err := decode(decoder, document)
 		if err != nil {
 			return nil, fmt.Errorf("%w in:\n%s", err, document)
 		}
 		objects = append(objects, object)
+	}
+	return objects, nil
+}
+
+func typed(decoder runtime.Decoder, document []byte) (runtime.Object, error) {
+	object, _, err := decoder.Decode(document, nil, nil)
+	return object, err
+}
+
+func typedOrNot(decoder runtime.Decoder, document []byte) (runtime.Object, error) {
+	object, err := typed(decoder, document)
+	if !runtime.IsNotRegisteredError(err) {
+		return object, err
+	}
+	unknown := new(unstructured.Unstructured)
+	return unknown, yaml.UnmarshalStrict(document, &unknown.Object)
+}
+
+func split(stream []byte) ([][]byte, error) {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(stream)))
+	var found [][]byte
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var content any
+		if err := yaml.Unmarshal(document, &content); err != nil {
+			return nil, fmt.Errorf("%w in:\n%s", err, document)
+		}
+		if content != nil {
+			found = append(found, document)
+		}
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 const secure = `
@@ -33,12 +35,14 @@ spec:
 func TestReadIsStrict(t *testing.T) {
 	t.Parallel()
 	for name, manifest := range map[string]string{
-		"unknown field": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containerz: []}\n",
-		"field twice":   "apiVersion: v1\nkind: Pod\nmetadata: {name: a, name: b}\n",
-		"unknown kind":  "apiVersion: v1\nkind: Pot\n",
-		"wrong type":    "apiVersion: v1\nkind: Pod\nspec: {hostNetwork: often}\n",
+		"unknown field":                   "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containerz: []}\n",
+		"field twice":                     "apiVersion: v1\nkind: Pod\nmetadata: {name: a, name: b}\n",
+		"unknown kind":                    "apiVersion: v1\nkind: Pot\n",
+		"wrong type":                      "apiVersion: v1\nkind: Pod\nspec: {hostNetwork: often}\n",
+		"unknown field of another's kind": "apiVersion: monitoring.coreos.com/v1\nkind: PodMonitor\nspec: {selektor: {}}\n",
 	} {
-		if objects, err := read([]byte(manifest), nil); err == nil {
+		more := []func(*runtime.Scheme) error{monitoringv1.AddToScheme}
+		if objects, err := read([]byte(manifest), typed, more); err == nil {
 			t.Errorf("%s: read as %v, want an error", name, objects.Names())
 		}
 	}
@@ -52,6 +56,22 @@ func TestReadKeepsTheOrder(t *testing.T) {
 	}
 	if pod := Get[*corev1.Pod](t, objects, "secure"); len(pod.Spec.Containers) != 1 {
 		t.Errorf("the pod has %d containers, want 1", len(pod.Spec.Containers))
+	}
+}
+
+func TestReadAllIsStrictWithWhatItKnows(t *testing.T) {
+	t.Parallel()
+	objects := ReadAll(t, []byte("# nothing\n---\napiVersion: v1\nkind: Pot\nmetadata: {name: tea}\n---\n"+secure))
+	if want := []string{"Pot/tea", "Pod/secure"}; !slices.Equal(objects.Names(), want) {
+		t.Errorf("read %v, want %v", objects.Names(), want)
+	}
+	for name, manifest := range map[string]string{
+		"unknown field of a known kind": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containerz: []}\n",
+		"field twice of an unknown one": "apiVersion: v1\nkind: Pot\nmetadata: {name: a, name: b}\n",
+	} {
+		if objects, err := read([]byte(manifest), typedOrNot, nil); err == nil {
+			t.Errorf("%s: read as %v, want an error", name, objects.Names())
+		}
 	}
 }
 
