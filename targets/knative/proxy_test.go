@@ -15,15 +15,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/podinfo-targets/podinfo/rpc/pb/delaypb"
-	"github.com/podinfo-targets/podinfo/rpc/pb/echopb"
 	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 	"github.com/podinfo-targets/podinfo/test/platform/queueproxy"
 	"github.com/podinfo-targets/podinfo/test/testkit"
+	"github.com/podinfo-targets/podinfo/test/testkit/grpckit"
 )
 
 // start runs the program in a pod.
@@ -147,27 +146,13 @@ func speaksWebsocket(t *testing.T, p *queueproxy.Pod) {
 	}
 }
 
-// speaksGRPC makes a call, a stream from the server, and one that goes both ways.
+// speaksGRPC makes what grpckit does, and a stream that goes both ways.
 func speaksGRPC(t *testing.T, p *queueproxy.Pod) {
 	t.Helper()
+	conn := dial(t, p)
+	grpckit.Check(t, conn, "podinfo", patience)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn := dial(t, p)
-	echo, err := echopb.NewEchoServiceClient(conn).Echo(ctx, &echopb.Message{Body: "hello"})
-	if err != nil || echo.GetBody() != "hello" {
-		t.Errorf("a call: %q, %v; want an echo", echo.GetBody(), err)
-	}
-	watch, err := healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{Service: "podinfo"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := watch.Recv(); err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
-		t.Errorf("the health: %s, %v; want SERVING", got.GetStatus(), err)
-	}
-	_, err = healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: "nobody"})
-	if status.Code(err) != codes.NotFound {
-		t.Errorf("an error arrives as %v, want NotFound", err)
-	}
 	talk, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -10,12 +10,9 @@ import (
 
 	"github.com/gorilla/websocket"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
 
-	"github.com/podinfo-targets/podinfo/rpc/pb/echopb"
+	"github.com/podinfo-targets/podinfo/test/testkit/grpckit"
 )
 
 // TestProtocols speaks to service.yaml whatever it is for, through the ingress, the activator and queue-proxy.
@@ -75,21 +72,5 @@ func TestGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	echo, err := echopb.NewEchoServiceClient(conn).Echo(ctx, &echopb.Message{Body: "hello"})
-	if err != nil || echo.GetBody() != "hello" {
-		t.Errorf("a call: %q, %v; want an echo", echo.GetBody(), err)
-	}
-	watch, err := healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if health, err := watch.Recv(); err != nil || health.GetStatus() != healthpb.HealthCheckResponse_SERVING {
-		t.Errorf("the stream tells %s, %v; want SERVING", health.GetStatus(), err)
-	}
-	_, err = healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: "nobody"})
-	if status.Code(err) != codes.NotFound {
-		t.Errorf("an error arrives as %v, want NotFound", err)
-	}
+	grpckit.Check(t, conn, "", patience)
 }
