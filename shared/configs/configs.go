@@ -30,6 +30,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/shared/notify"
 )
 
 // Watcher is a live view of one directory. Make one with Open and end it with Close.
@@ -40,7 +42,7 @@ type Watcher struct {
 	view atomic.Pointer[map[string]string]
 
 	// These belong to the goroutine of run.
-	notifier notifier
+	notifier *notify.Notifier
 	known    problems // what was logged already and still holds
 
 	stop    chan struct{}
@@ -66,11 +68,11 @@ func open(dir string, log *logrus.Logger, pace pace, create func() (*fsnotify.Wa
 	dir = filepath.Clean(dir)
 	w := &Watcher{
 		dir: dir, log: log, pace: pace,
-		notifier: notifier{dir: dir, create: create},
+		notifier: notify.New(dir, create),
 		stop:     make(chan struct{}),
 	}
 	if err := w.refresh(); err != nil {
-		w.notifier.close()
+		w.notifier.Close()
 		return nil, fmt.Errorf("cannot read the config directory %q: %w; create or mount it, or set no config path", dir, err)
 	}
 	w.close = sync.OnceFunc(func() {
@@ -94,7 +96,7 @@ func (w *Watcher) Close() error {
 
 // run follows the directory until Close.
 func (w *Watcher) run() {
-	defer w.notifier.close()
+	defer w.notifier.Close()
 	poll := time.NewTicker(w.pace.poll)
 	defer poll.Stop()
 	settled := newDebouncer(w.pace.quiet, w.pace.longest)
@@ -103,13 +105,13 @@ func (w *Watcher) run() {
 		select {
 		case <-w.stop:
 			return
-		case event := <-w.notifier.events():
-			w.notifier.notice(event)
+		case event := <-w.notifier.Events():
+			w.notifier.Notice(event)
 			settled.touch()
 			continue
-		case err := <-w.notifier.errors():
+		case err := <-w.notifier.Errors():
 			w.log.Warnf("fscache update error %v", err)
-			w.notifier.close() // Events were lost, and with them what they said. The next read watches anew.
+			w.notifier.Close() // Events were lost, and with them what they said. The next read watches anew.
 			settled.touch()
 			continue
 		case <-settled.fired():
@@ -150,7 +152,7 @@ func (w *Watcher) refresh() error {
 
 // watch sees to it that there is a watch on the directory.
 func (w *Watcher) watch() error {
-	started, err := w.notifier.ensure()
+	started, err := w.notifier.Ensure()
 	if started {
 		w.log.Infof("fscache start watcher for %s", w.dir)
 	}

@@ -309,32 +309,6 @@ func TestDirectoryReplaced(t *testing.T) {
 	}
 }
 
-// TestReplacedDirectoryIsWatched shows that the watch, and not only the poll, follows to the new directory.
-func TestReplacedDirectoryIsWatched(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "configs")
-	must(t, os.Mkdir(dir, 0o700))
-	n := &notifier{dir: dir, create: fsnotify.NewWatcher}
-	t.Cleanup(n.close)
-	for range 3 {
-		if started, err := n.ensure(); !started || err != nil {
-			t.Fatalf("ensure() = %t, %v for a new directory; want a new watch", started, err)
-		}
-		if started, err := n.ensure(); started || err != nil {
-			t.Fatalf("ensure() = %t, %v for the same directory; want the same watch", started, err)
-		}
-		must(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
-		wait(t, n.events(), "the event of the new file", func(e fsnotify.Event) bool { return e.Has(fsnotify.Create) })
-
-		must(t, os.RemoveAll(dir))
-		wait(t, n.events(), "the event of the directory", func(e fsnotify.Event) bool {
-			n.notice(e)
-			return n.watcher == nil
-		})
-		must(t, os.Mkdir(dir, 0o700))
-	}
-}
-
 // TestWithoutWatch has the system refuse a watch, as it does when its inotify limits are used up, until it gives one.
 func TestWithoutWatch(t *testing.T) {
 	t.Parallel()
@@ -403,7 +377,7 @@ func TestClose(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Errorf("Close() = %v, want nil", err)
 			}
-			if w.notifier.watcher != nil {
+			if w.notifier.Watching() {
 				t.Error("Close() returns before the watch has ended")
 			}
 		})
@@ -497,23 +471,6 @@ func logsLine(logged *test.Hook, level logrus.Level, line string) bool {
 		}
 	}
 	return false
-}
-
-// wait receives events until one is as wanted.
-func wait(t *testing.T, events <-chan fsnotify.Event, what string, wanted func(fsnotify.Event) bool) {
-	t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	for {
-		select {
-		case event := <-events:
-			if wanted(event) {
-				return
-			}
-		case <-deadline.C:
-			t.Fatalf("after %s still waiting for %s", patience, what)
-		}
-	}
 }
 
 func quietLog() *logrus.Logger {
