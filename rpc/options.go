@@ -72,9 +72,13 @@ func (s *Server) options(d Deps) []grpc.ServerOption {
 			grpc.ChainStreamInterceptor(metrics.StreamServerInterceptor()))
 	}
 	recovered := recovery.WithRecoveryHandlerContext(answerPanic(d.Log))
-	return append(options,
+	options = append(options,
 		grpc.ChainUnaryInterceptor(s.countCall, recovery.UnaryServerInterceptor(recovered)),
 		grpc.ChainStreamInterceptor(s.endAtStop, recovery.StreamServerInterceptor(recovered)))
+	if d.Plugins == nil {
+		options = append(options, grpc.ChainUnaryInterceptor(withoutPlugins))
+	}
+	return options
 }
 
 // tracing makes a span of every call but those of the health service, which probes repeat for ever and nobody looks up.

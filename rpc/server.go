@@ -19,10 +19,13 @@ import (
 	"github.com/podinfo-targets/podinfo/rpc/pb/headerpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/infopb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/panicpb"
+	"github.com/podinfo-targets/podinfo/rpc/pb/pluginpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/statuspb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/tokenpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/versionpb"
 	"github.com/podinfo-targets/podinfo/shared/info"
+	"github.com/podinfo-targets/podinfo/shared/plugin/admin"
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/token"
 )
@@ -45,6 +48,10 @@ type Deps struct {
 	Providers *telemetry.Providers
 	// Exit ends the process for the panic service. Nil means that callers may not do that: PermissionDenied.
 	Exit func(code int)
+	// Plugins is what the plugin service converts values by. Nil means that the server runs none: Unimplemented.
+	Plugins contract.Manager
+	// PluginAdmin lets those pass who may reload, kill, start and delete plugins. The zero value lets nobody pass.
+	PluginAdmin admin.Gate
 }
 
 // Server serves the gRPC API. NewServer makes one.
@@ -74,6 +81,8 @@ func NewServer(d Deps) *Server {
 	headerpb.RegisterHeaderServiceServer(s.grpc, &headerService{})
 	infopb.RegisterInfoServiceServer(s.grpc, &infoService{identity: d.Identity})
 	panicpb.RegisterPanicServiceServer(s.grpc, &panicService{log: d.Log, exit: d.Exit})
+	pluginpb.RegisterPluginServiceServer(s.grpc,
+		&pluginService{plugins: d.Plugins, gate: d.PluginAdmin, log: d.Log})
 	statuspb.RegisterStatusServiceServer(s.grpc, &statusService{})
 	tokenpb.RegisterTokenServiceServer(s.grpc, &tokenService{issuer: d.Tokens})
 	versionpb.RegisterVersionServiceServer(s.grpc, &versionService{identity: d.Identity})
