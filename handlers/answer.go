@@ -1,12 +1,15 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/cache"
+	"github.com/podinfo-targets/podinfo/shared/plugin/admin"
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/store"
 	"github.com/podinfo-targets/podinfo/shared/token"
 )
@@ -18,6 +21,8 @@ var (
 	rawType   = []string{"application/octet-stream"}
 	nosniff   = []string{"nosniff"}
 	noContent = []string{"default-src 'none'"} // raw bytes are a client's: a browser must not run them
+	// A plugin may call its bytes a page: then a browser must not even let it send a form.
+	sandbox = []string{"default-src 'none'; sandbox"}
 )
 
 var faultBody = []byte(`{"status":"fault injection enabled"}` + "\n")
@@ -32,6 +37,9 @@ var (
 	errBodySlow     = errors.New("request body not received in time")
 )
 
+// errPluginUnavailable comes beside a *contract.UnavailableError, which is a type of error and no kind.
+var errPluginUnavailable = errors.New("the plugin takes no calls now")
+
 // lateAnswer is what there is to send the answer to a body that did not arrive in time.
 const lateAnswer = 5 * time.Second
 
@@ -40,13 +48,16 @@ const lateAnswer = 5 * time.Second
 // of the connection, which a server cannot tell from leaving.
 const statusClientGone = 499
 
-// failures maps the kinds of error to the status that the client gets, once for the whole API, and to a message where
-// the failed operation's own would tell less.
-var failures = []struct {
+// failureKind is what a kind of error means to the client.
+type failureKind struct {
 	kind    error
 	status  int
 	message string
-}{
+}
+
+// failures maps the kinds of error to the status that the client gets, once for the whole API, and to a message where
+// the failed operation's own would tell less.
+var failures = []failureKind{
 	{errOverdue, http.StatusGatewayTimeout, errOverdue.Error()},
 	{errBodyTooLarge, http.StatusRequestEntityTooLarge, errBodyTooLarge.Error()},
 	{errBodyInvalid, http.StatusBadRequest, errBodyInvalid.Error()},
@@ -59,6 +70,20 @@ var failures = []struct {
 	{store.ErrFull, http.StatusInsufficientStorage, "store is full"},
 	{store.ErrTooLarge, http.StatusRequestEntityTooLarge, "file too large for the store"},
 	{token.ErrInvalid, http.StatusUnauthorized, ""},
+	{admin.ErrForbidden, http.StatusForbidden, ""},
+	{contract.ErrNotFound, http.StatusNotFound, ""},
+	{contract.ErrAmbiguous, http.StatusBadRequest, ""},
+	{contract.ErrInvalid, http.StatusBadRequest, ""},
+	{contract.ErrTooLarge, http.StatusRequestEntityTooLarge, ""},
+	{contract.ErrRefused, http.StatusUnprocessableEntity, ""},
+	{contract.ErrReloading, http.StatusConflict, ""},
+	{contract.ErrReadOnly, http.StatusConflict, ""},
+	{contract.ErrBusy, http.StatusTooManyRequests, ""},
+	{contract.ErrDied, http.StatusBadGateway, ""},
+	{contract.ErrAnswer, http.StatusBadGateway, ""},
+	{contract.ErrBroken, http.StatusBadGateway, ""},
+	{errPluginUnavailable, http.StatusServiceUnavailable, ""},
+	{contract.ErrTimeout, http.StatusGatewayTimeout, ""},
 }
 
 // failure is the body of every error.
@@ -74,17 +99,8 @@ func fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	if overdue(r.Context()) {
 		err = errors.Join(errOverdue, err)
 	}
-	status, message := http.StatusInternalServerError, doing
-	for _, f := range failures {
-		if !errors.Is(err, f.kind) {
-			continue
-		}
-		status = f.status
-		if f.message != "" {
-			message = f.message
-		}
-		break
-	}
+	known, _ := failureOf(err)
+	status, message := cmp.Or(known.status, http.StatusInternalServerError), cmp.Or(known.message, doing)
 	if errors.Is(err, errBodyTooLarge) {
 		w.Header().Set("Connection", "close") // What is left of the body would be read as the next request.
 	}
@@ -96,6 +112,16 @@ func fail(w http.ResponseWriter, r *http.Request, doing string, err error) {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110 §15.5.2 and RFC 6750 §3
 	}
 	WriteError(w, status, message)
+}
+
+// failureOf returns what err means to the client, if it is of a kind that the API knows.
+func failureOf(err error) (f failureKind, known bool) {
+	for _, f := range failures {
+		if errors.Is(err, f.kind) {
+			return f, true
+		}
+	}
+	return failureKind{}, false
 }
 
 // WriteError answers with the error object under its own status. Targets answer so what they do not pass on.

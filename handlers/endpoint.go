@@ -28,6 +28,9 @@ type endpoint struct {
 // endpoint wraps a route once, at registration, with everything that happens around a handler.
 func (a *API) endpoint(rt route) http.Handler {
 	serve := func(w http.ResponseWriter, r *http.Request) { rt.serve(a, w, r) }
+	if rt.admin {
+		serve = a.operator(serve)
+	}
 	if rt.guard && a.deps.ReadOnly {
 		serve = forbidden
 	}

@@ -22,6 +22,8 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/faults"
 	"github.com/podinfo-targets/podinfo/shared/health"
 	"github.com/podinfo-targets/podinfo/shared/info"
+	"github.com/podinfo-targets/podinfo/shared/plugin/admin"
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/store"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/token"
@@ -57,6 +59,10 @@ type Deps struct {
 	Backends  *backend.Client
 	UI        *ui.UI
 
+	Plugins       contract.Manager // nil where the capability Plugins is withheld
+	PluginAdmin   admin.Gate       // for those who may reload, kill, start and delete them
+	PluginTimeout time.Duration    // the longest that a plugin takes for a call
+
 	// Withheld names the capabilities that the platform cannot offer, each with the reason in a sentence. Their
 	// routes answer 501 and say why.
 	Withheld map[Capability]string
@@ -74,6 +80,7 @@ const (
 	Websocket   Capability = "websocket"    // connections that outlive their request
 	GRPC        Capability = "grpc"         // remote procedure calls; served beside the API where they are
 	LocalMetric Capability = "local-metric" // metrics kept by this process
+	Plugins     Capability = "plugins"      // programs run beside this one
 )
 
 // API is the HTTP API: an http.Handler, built by New and ended by Shutdown.

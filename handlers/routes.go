@@ -16,6 +16,7 @@ type route struct {
 	label  string     // the template the label is made from, when it is not path
 	needs  Capability // empty = nothing that a platform could lack
 	guard  bool       // refused where the API is read-only
+	admin  bool       // for those who show the admin token; refused where the API is read-only too
 	shield bool       // probes, metrics and fault switches are never hit by an injected fault
 }
 
@@ -57,6 +58,14 @@ var routes = []route{
 	{path: "/metrics", methods: anyMethod, serve: (*API).metrics, shield: true, needs: LocalMetric},
 	{path: "/openapi.json", methods: get, serve: (*API).openAPI},
 	{path: "/panic", methods: get, serve: (*API).panic, needs: Exit, guard: true},
+	{path: "/plugins", methods: get, serve: (*API).listPlugins, needs: Plugins},
+	{path: "/plugins/{name}", methods: get, serve: (*API).readPlugin, needs: Plugins},
+	{path: "/plugins/{name}", methods: remove, serve: (*API).deletePlugin, needs: Plugins, admin: true},
+	{path: "/plugins/{name}/decode", methods: post, serve: (*API).decodeWithPlugin, needs: Plugins},
+	{path: "/plugins/{name}/encode", methods: post, serve: (*API).encodeWithPlugin, needs: Plugins},
+	{path: "/plugins/{name}/kill", methods: post, serve: (*API).killPlugin, needs: Plugins, admin: true},
+	{path: "/plugins/{name}/reload", methods: post, serve: (*API).reloadPlugin, needs: Plugins, admin: true},
+	{path: "/plugins/{name}/start", methods: post, serve: (*API).startPlugin, needs: Plugins, admin: true},
 	{path: "/readyz", methods: get, serve: (*API).readyz, shield: true},
 	{path: "/readyz/disable", methods: post, serve: (*API).disableReady, guard: true},
 	{path: "/readyz/enable", methods: post, serve: (*API).enableReady, guard: true},
