@@ -1,0 +1,159 @@
+package watch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+)
+
+// maxEntries bounds how many entries of the directory are looked at.
+const maxEntries = 1024
+
+var errUnmounted = errors.New("another file system is there, with no plugin in it, as if the volume were unmounted")
+
+// mark is what a file looks like from outside. That of a file that is not there is the zero value.
+type mark struct {
+	info fs.FileInfo // of the file itself, where a link leads to one in the directory
+	link string      // where a link leads to
+}
+
+func (m mark) absent() bool { return m.info == nil }
+
+func (m mark) equal(o mark) bool {
+	if m.absent() || o.absent() {
+		return m.absent() && o.absent()
+	}
+	// The mode is compared too, since a file that could not be read may be worth another try when it changes.
+	return m.link == o.link && os.SameFile(m.info, o.info) && m.info.Size() == o.info.Size() &&
+		m.info.ModTime().Equal(o.info.ModTime()) && m.info.Mode() == o.info.Mode()
+}
+
+// snapshot is what a look at the directory shows.
+type snapshot struct {
+	device   any               // the file system that the directory is on
+	marks    map[string]mark   // of the entries with a plugin's name
+	unknown  map[string]bool   // those of them that could not be looked at
+	problems map[string]string // what is wrong with an entry, by its name
+}
+
+// look looks at the directory dir: at the entries that have a plugin's name, and at those of the given names, which are
+// looked for even when so many entries came before them that they are not in the list.
+func look(dir string, names iter.Seq[string]) (snapshot, error) {
+	// With a separator at the end it is a directory that is opened, or nothing: a named pipe would make us wait.
+	root, err := os.OpenRoot(dir + string(filepath.Separator))
+	if err != nil {
+		return snapshot{}, err
+	}
+	defer func() { _ = root.Close() }() // It was only a way to what is in it.
+	s := snapshot{marks: map[string]mark{}, unknown: map[string]bool{}, problems: map[string]string{}}
+	if err := s.list(root); err != nil {
+		return snapshot{}, err
+	}
+	for name := range names {
+		if _, listed := s.marks[name]; !listed {
+			s.marks[name] = mark{}
+		}
+	}
+	for name := range s.marks {
+		s.inspect(root, name)
+	}
+	return s, nil
+}
+
+// list notes the names of plugins in the directory.
+func (s *snapshot) list(root *os.Root) error {
+	d, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // It was only read.
+	info, err := d.Stat()
+	if err != nil {
+		return err
+	}
+	s.device = device(info)
+	entries, err := d.ReadDir(maxEntries + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if len(entries) > maxEntries {
+		s.problems["."] = fmt.Sprintf("it has more than %d entries; some are left out, perhaps plugins too", maxEntries)
+	}
+	for _, entry := range entries[:min(len(entries), maxEntries)] {
+		s.add(entry)
+	}
+	return nil
+}
+
+// add notes an entry if it has the name of a plugin. Hidden files, which are kubelet's and those of copies under way,
+// and directories may have any name.
+func (s *snapshot) add(entry fs.DirEntry) {
+	name := entry.Name()
+	if _, err := contract.ParseName(name); err == nil {
+		s.marks[name] = mark{}
+	} else if !strings.HasPrefix(name, ".") && !entry.IsDir() {
+		s.problems[name] = err.Error()
+	}
+}
+
+// inspect makes the mark of the entry, which it drops when there is none.
+func (s *snapshot) inspect(root *os.Root, name string) {
+	m, err := inspect(root, name)
+	switch {
+	case err == nil:
+		s.marks[name] = m
+	case errors.Is(err, fs.ErrNotExist):
+		delete(s.marks, name)
+		if m.link != "" {
+			s.problems[name] = fmt.Sprintf("%q is a link to %q, which is not there", name, m.link)
+		}
+	default:
+		s.unknown[name] = true
+		s.problems[name] = fmt.Sprintf("cannot look at %q: %v", name, err)
+	}
+}
+
+func inspect(root *os.Root, name string) (mark, error) {
+	info, err := root.Lstat(name)
+	if err != nil || info.Mode().Type() != fs.ModeSymlink {
+		return mark{info: info}, err
+	}
+	link, err := root.Readlink(name)
+	if err != nil {
+		return mark{}, err
+	}
+	// A link may lead through another one that is what changes: name -> ..data/name, ..data -> ..2026_01_02.
+	through, err := root.Readlink(path.Dir(link))
+	if err == nil {
+		link = path.Join(link, "from", through)
+	}
+	target, err := root.Stat(name)
+	switch {
+	case err == nil:
+		return mark{info: target, link: link}, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return mark{link: link}, err
+	}
+	// A link out of the directory, or one that cannot be followed. That is for the stage to refuse.
+	return mark{info: info, link: link}, nil
+}
+
+// newest returns up to most of the names whose text is not as it was, in order, and how many more there are.
+func newest(now, before map[string]string, most int) (names []string, more int) {
+	for name, text := range now {
+		if before[name] != text {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names[:min(len(names), most)], max(0, len(names)-most)
+}
