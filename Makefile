@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VERSION  := $(shell sed -n 's/^const Version = "\(.*\)"/\1/p' shared/version/version.go)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 TARGET   ?= k8s
-IMAGE    ?= ghcr.io/podinfo-targets/podinfo$(if $(filter knative,$(TARGET)),-knative)
+IMAGE    ?= ghcr.io/podinfo-targets/podinfo$(patsubst %,-%,$(filter knative plugins,$(TARGET)))
 URL      ?= http://localhost:9898
 FUZZTIME ?= 20s
 
@@ -67,9 +67,9 @@ bin/podcli:
 	@$(GO_BUILD) -o $@ ./podcli
 
 .PHONY: image
-image: ## Build the container image with docker or buildah (TARGET=k8s|knative)
+image: ## Build the container image with docker or buildah (TARGET=k8s|knative|plugins)
 	@build=$$(command -v docker || command -v buildah) || { echo "make image needs docker or buildah" >&2; exit 1; }; \
-	"$$build" build --build-arg TARGET=$(TARGET) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	"$$build" build $(if $(filter plugins,$(TARGET)),--target plugins,--build-arg TARGET=$(TARGET)) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 	  --build-arg BUILD_DATE="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" $(IMAGE_FLAGS) -t $(IMAGE):$(VERSION) .
 
 ##@ Develop
