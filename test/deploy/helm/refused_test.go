@@ -165,6 +165,27 @@ func TestContradictionsAreRefused(t *testing.T) {
 			"podMonitor.enabled needs service.metricsPort"},
 		{"root who is none", map[string]any{"securityContext.runAsUser": 0}, "runAsUser is 0"},
 		{"root who is none", map[string]any{"podSecurityContext.runAsUser": 0}, "runAsUser is 0"},
+		{"two lists of checksums", map[string]any{
+			"plugins.enabled": true, "plugins.checksums.existingConfigMap": "mine",
+			"plugins.checksums.text": strings.Repeat("a", 64) + "  protocol-grpc-a",
+		}, "plugins.checksums.text and plugins.checksums.existingConfigMap"},
+		{"a volume to write to that cannot be", map[string]any{
+			"plugins.enabled": true, "plugins.accessModes": []any{"ReadOnlyMany"}, "plugins.install.image": "plugins:1",
+		}, "plugins.accessModes has only ReadOnlyMany"},
+		{"a volume to write to that cannot be", map[string]any{
+			"plugins.enabled": true, "plugins.accessModes": []any{"ReadOnlyMany"}, "plugins.readOnly": false,
+		}, "plugins.accessModes has only ReadOnlyMany"},
+		{"a volume of one pod for several", map[string]any{
+			"plugins.enabled": true, "plugins.accessModes": []any{"ReadWriteOncePod"}, "replicaCount": 2,
+		}, "plugins.accessModes has only ReadWriteOncePod"},
+		{"two mounts at one place", map[string]any{"plugins.enabled": true, "plugins.mountPath": "/data/"},
+			"plugins.mountPath is /data"},
+		{"two mounts at one place", map[string]any{
+			"plugins.enabled": true, "plugins.mountPath": "/podinfo/config", "config.files": map[string]any{"a.txt": "a"},
+		}, "plugins.mountPath is /podinfo/config"},
+		{"two mounts at one place", map[string]any{
+			"plugins.enabled": true, "plugins.mountPath": "/data/cert", "tls.enabled": true,
+		}, "plugins.mountPath is /data/cert"},
 		{"a Secret both given and made", map[string]any{"jwt.generate": true, "jwt.existingSecret": "mine"},
 			"jwt.existingSecret and jwt.generate"},
 	}

@@ -1,7 +1,8 @@
 {{/*
 Pods that run podcli once: the jobs of the hooks and the tests. They carry no label of podinfo's own, so that neither
 its Service nor its PodDisruptionBudget counts them, and use no ServiceAccount, which the first hook comes before.
-Takes a dict: root, container, and command.
+Takes a dict: root, container, and command; image, when it is not podinfo's; and claim, of the volume that is mounted
+where podinfo has its plugins.
 */}}
 {{- define "podinfo.oncePodSpec" -}}
 restartPolicy: Never
@@ -22,7 +23,7 @@ tolerations:
 {{- end }}
 containers:
   - name: {{ .container }}
-    image: {{ include "podinfo.image" .root }}
+    image: {{ .image | default (include "podinfo.image" .root) }}
     imagePullPolicy: {{ .root.Values.image.pullPolicy }}
     securityContext:
       {{- include "podinfo.securityContext" .root | nindent 6 }}
@@ -34,6 +35,17 @@ containers:
         memory: 16Mi
       limits:
         memory: 64Mi
+    {{- if .claim }}
+    volumeMounts:
+      - name: plugins
+        mountPath: {{ include "podinfo.pluginsPath" .root }}
+    {{- end }}
+{{- with .claim }}
+volumes:
+  - name: plugins
+    persistentVolumeClaim:
+      claimName: {{ . }}
+{{- end }}
 {{- end -}}
 
 {{/* Annotations of these pods. The proxy of a mesh would run on after podcli, and the pod would never be over. */}}

@@ -58,6 +58,7 @@
 {{- with (.Values.config).name }}
 - {{ printf "--config=%s" . | quote }}
 {{- end }}
+{{- include "podinfo.pluginArgs" . }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}
@@ -87,6 +88,7 @@
       name: {{ include "podinfo.jwtSecretName" . }}
       key: {{ include "podinfo.jwtSecretKey" . }}
 {{- end }}
+{{- include "podinfo.pluginEnv" . }}
 {{- with .Values.extraEnvs }}
 {{ toYaml . }}
 {{- end }}
@@ -132,11 +134,7 @@
   mountPath: {{ include "podinfo.configPath" . }}
   readOnly: true
 {{- end }}
-{{- if (.Values.plugins).enabled }}
-- name: plugins
-  mountPath: {{ .Values.plugins.mountPath }}
-  readOnly: true
-{{- end }}
+{{- include "podinfo.pluginVolumeMounts" . }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}
@@ -163,12 +161,7 @@
   configMap:
     name: {{ include "podinfo.named" (list . "config") }}
 {{- end }}
-{{- if (.Values.plugins).enabled }}
-- name: plugins
-  persistentVolumeClaim:
-    claimName: {{ .Values.plugins.existingClaim | default (include "podinfo.named" (list . "plugins")) }}
-    readOnly: true
-{{- end }}
+{{- include "podinfo.pluginVolumes" . }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}

@@ -9,7 +9,8 @@ found are reported at once.
   (include "podinfo.checkMonitorsAndRoutes" . | fromYamlArray)
   (include "podinfo.checkProbes" . | fromYamlArray)
   (include "podinfo.checkUser" . | fromYamlArray)
-  (include "podinfo.checkSecrets" . | fromYamlArray) -}}
+  (include "podinfo.checkSecrets" . | fromYamlArray)
+  (include "podinfo.checkPlugins" . | fromYamlArray) -}}
 {{- if $problems -}}
 {{- printf "these values do not fit together:\n  * %s" (join "\n  * " $problems) | fail -}}
 {{- end -}}
@@ -88,5 +89,40 @@ found are reported at once.
 {{- define "podinfo.checkSecrets" -}}
 {{- if and (.Values.jwt).existingSecret (.Values.jwt).generate }}
 - {{ "jwt.existingSecret and jwt.generate exclude each other: a Secret is either yours or generated" | quote }}
+{{- end }}
+{{- end -}}
+
+{{- define "podinfo.checkPlugins" -}}
+{{- $plugins := .Values.plugins | default dict -}}
+{{- if $plugins.enabled }}
+{{- if and ($plugins.checksums).text ($plugins.checksums).existingConfigMap }}
+- {{ "plugins.checksums.text and plugins.checksums.existingConfigMap exclude each other: give one of them" | quote }}
+{{- end }}
+{{- $modes := ternary (list) ($plugins.accessModes | default list) (not (empty $plugins.existingClaim)) -}}
+{{- $writes := or ($plugins.install).image (not (include "podinfo.pluginsReadOnly" .)) -}}
+{{- if and $writes (eq (join "," $modes) "ReadOnlyMany") }}
+- {{ "plugins.install.image and plugins.readOnly=false write to the volume, but plugins.accessModes has only ReadOnlyMany"
+  | quote }}
+{{- end }}
+{{- $several := or (.Values.hpa).enabled (gt (int .Values.replicaCount) 1) ($plugins.install).image -}}
+{{- if and $several (eq (join "," $modes) "ReadWriteOncePod") }}
+- {{ "plugins.accessModes has only ReadWriteOncePod, but more than one pod is to have the volume" | quote }}
+{{- end }}
+{{- include "podinfo.checkMounts" . }}
+{{- end }}
+{{- end -}}
+
+{{/* Kubernetes refuses two mounts at one place. */}}
+{{- define "podinfo.checkMounts" -}}
+{{- $path := include "podinfo.pluginsPath" . | clean -}}
+{{- $taken := list "/data" (include "podinfo.pluginStagePath" .) (include "podinfo.pluginChecksumsPath" .) -}}
+{{- if (.Values.tls).enabled -}}
+{{- $taken = append $taken (include "podinfo.certPath" . | clean) -}}
+{{- end -}}
+{{- if (.Values.config).files -}}
+{{- $taken = append $taken (include "podinfo.configPath" . | clean) -}}
+{{- end -}}
+{{- if has $path $taken }}
+- {{ printf "plugins.mountPath is %s, where something else is mounted; choose another directory" $path | quote }}
 {{- end }}
 {{- end -}}
