@@ -1,0 +1,184 @@
+// Package proc runs a program that is not trusted to behave, and leaves nothing behind when it has ended: no descendant,
+// no zombie, no descriptor. How much of that can be promised depends on the platform; Linux keeps all of it.
+//
+// A process that is started here
+//
+//   - reads nothing from its standard input, has the environment that it is given and none of ours, and holds the read
+//     end of a pipe as descriptor 3. Its write end is ours alone, so that it reports the end of this process however that
+//     comes about;
+//   - is the leader of a process group of its own;
+//   - on Linux, is killed by the kernel should this process be, cannot gain privileges by executing a file, is a better
+//     victim than this process when memory runs out, and has its limits a moment after its first instruction. Each of
+//     its descendants carries a mark by which it is found even after it has left group and parent (see mark).
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// LifeFD is the descriptor of the life pipe in the process. Reading from it ends when this process does.
+const LifeFD = 3
+
+// sweep bounds how long the descendants of an ended process are hunted.
+const sweep = 5 * time.Second
+
+// Spec is what to start.
+type Spec struct {
+	Path   string   // of the program
+	Name   string   // that the program is started under, its first argument
+	Env    []string // all of its environment, but for what follows from Limits
+	Dir    string   // where it works
+	Limits Limits
+}
+
+// Process is a program that was started. Whoever started it reads Stdout and Stderr to their ends.
+type Process struct {
+	Stdout, Stderr *os.File
+
+	pid    int
+	limits Limits
+	cmd    *exec.Cmd
+	life   *os.File
+	exited chan struct{}
+	gone   chan struct{}
+	exit   string
+	left   error
+	pipes  sync.Once
+}
+
+// Start starts the program, which runs already when Start returns.
+func Start(s Spec) (*Process, error) {
+	p := &Process{limits: s.Limits, exited: make(chan struct{}), gone: make(chan struct{})}
+	p.cmd = &exec.Cmd{Path: s.Path, Args: []string{s.Name}}
+	p.cmd.Dir = s.Dir
+	p.cmd.Env = append(s.Limits.environ(), s.Env...)
+	p.cmd.SysProcAttr = attributes()
+	theirs, err := p.open()
+	if err != nil {
+		return nil, fmt.Errorf("open the pipes of %s: %w", s.Path, err)
+	}
+	started := make(chan error)
+	go p.run(started)
+	err = <-started
+	closeAll(theirs...)
+	if err != nil {
+		p.Release()
+		closeAll(p.life)
+		return nil, explain(s.Path, err)
+	}
+	return p, nil
+}
+
+// open makes the pipes, and returns the ends that are the program's.
+func (p *Process) open() (theirs []*os.File, err error) {
+	var all []*os.File
+	for range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			closeAll(all...)
+			return nil, err
+		}
+		all = append(all, r, w)
+	}
+	life := all[4]
+	p.Stdout, p.Stderr, p.life = all[0], all[2], all[5]
+	// Files and not writers: exec would wait for the pipes before it notices that the process has ended.
+	p.cmd.Stdout, p.cmd.Stderr = all[1], all[3]
+	p.cmd.ExtraFiles = []*os.File{life}
+	return []*os.File{all[1], all[3], life}, nil
+}
+
+// run is the process's own goroutine. It keeps its thread for itself, because the kernel ties two things to the thread
+// and not to the process: what privileges a child may gain, and whose end kills the child. The thread would spend
+// the life of the process in the kernel waiting for it anyway, and ends with this goroutine.
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer close(p.gone)
+	prepareThread()
+	if err := p.cmd.Start(); err != nil {
+		started <- err
+		return
+	}
+	p.pid = p.cmd.Process.Pid
+	m := constrain(p.pid, p.limits)
+	started <- nil
+
+	waitExit(p.pid)
+	// The number is the process's until it is waited for, so that the group can have no namesake yet.
+	killGroup(p.pid)
+	_ = p.cmd.Wait() // says no more than the state does
+	p.exit = p.cmd.ProcessState.String()
+	close(p.exited)
+	p.left = m.sweep(time.Now().Add(sweep))
+	closeAll(p.life)
+}
+
+// PID is the number of the process.
+func (p *Process) PID() int { return p.pid }
+
+// Exited is closed once the process is gone, whether or not its descendants are.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Exit says how the process ended, such as "exit status 3" or "signal: killed". It is empty before that.
+func (p *Process) Exit() string {
+	select {
+	case <-p.exited:
+		return p.exit
+	default:
+		return ""
+	}
+}
+
+// Gone is closed once the process is gone with all its descendants, or once these were hunted for too long, which Left
+// tells apart.
+func (p *Process) Gone() <-chan struct{} { return p.gone }
+
+// Left says why descendants of the process may still be there. It is for after Gone.
+func (p *Process) Left() error { return p.left }
+
+// Kill ends the process at once. It does not wait; Exited and Gone tell when it is done.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // fails only for a process that has ended
+}
+
+// Release closes our ends of the program's output, for when whoever reads them shall stop.
+func (p *Process) Release() { p.pipes.Do(func() { closeAll(p.Stdout, p.Stderr) }) }
+
+// Memory is what the process has resident, in bytes, or 0 when that is not known.
+func (p *Process) Memory() uint64 {
+	select {
+	case <-p.exited:
+		return 0
+	default:
+		return resident(p.pid)
+	}
+}
+
+// explain adds what to do to the errors of starting a file that people run into.
+func explain(path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		return fmt.Errorf("%w; %s is no program for this machine, build it for %s/%s",
+			err, strconv.Quote(path), runtime.GOOS, runtime.GOARCH)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w; make it executable, in a directory that is not mounted noexec", err)
+	case errors.Is(err, syscall.ENOENT):
+		return fmt.Errorf("%w; the file is missing, or needs a loader that this system lacks (build with CGO_ENABLED=0)", err)
+	}
+	return err
+}
+
+func closeAll[C io.Closer](all ...C) {
+	for _, c := range all {
+		_ = c.Close() // ends of pipes
+	}
+}
