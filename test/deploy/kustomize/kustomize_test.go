@@ -43,7 +43,9 @@ func build(t *testing.T, dir string) []byte {
 
 func TestRenders(t *testing.T) {
 	t.Parallel()
-	for name, dir := range installs() {
+	dirs := installs()
+	dirs["plugins"] = withPlugins(t)
+	for name, dir := range dirs {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rendered := build(t, dir)
