@@ -36,11 +36,22 @@ func makeDirectory(base string) (*directory, error) {
 		base = os.TempDir()
 	}
 	d, err := newDirectory(base, given)
+	if err == nil {
+		err = d.checkExec()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot stage plugins in %q: %w; "+
 			"set --plugins-stage-path to a directory that can be written to and is not mounted noexec", base, err)
 	}
 	return d, nil
+}
+
+// checkExec deletes the directory if no program can be started in it.
+func (d *directory) checkExec() error {
+	if err := checkExec(d.path); err != nil {
+		return errors.Join(err, d.remove())
+	}
+	return nil
 }
 
 func newDirectory(base string, given bool) (*directory, error) {
@@ -52,9 +63,6 @@ func newDirectory(base string, given bool) (*directory, error) {
 		if err := os.MkdirAll(base, 0o700); err != nil {
 			return nil, err
 		}
-	}
-	if err := checkExec(base); err != nil {
-		return nil, err
 	}
 	root, err := os.OpenRoot(base)
 	if err != nil {
