@@ -10,6 +10,8 @@
 // its parts before anything is made of them, and text is shortened and freed of control characters.
 package wire
 
+//go:generate ../../../../rpc/generate.sh ../../../.. proto
+
 import (
 	"context"
 

@@ -1,0 +1,12 @@
+package wire
+
+import (
+	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
+)
+
+func TestGeneratedCodeIsCurrent(t *testing.T) {
+	t.Parallel()
+	testkit.GeneratedFrom(t, "proto", "shared/plugin/internal/wire/pb")
+}
