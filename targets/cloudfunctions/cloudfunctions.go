@@ -69,6 +69,8 @@ func Open(environ []string, stderr io.Writer, exit func(code int)) (*Function, e
 		Layout: logging.CloudLogging(p.project), Attributes: p.attributes(), Platform: p.fields(),
 		Withheld: map[handlers.Capability]string{
 			handlers.GRPC: "the functions framework serves HTTP/1.1 only, and gRPC needs HTTP/2",
+			handlers.Plugins: "plugins are not possible on Cloud Functions: they are programs that run beside this one, and " +
+				"what is not answering a request gets no CPU there",
 		},
 	})
 	if err != nil {

@@ -234,6 +234,17 @@ func TestGRPCIsRefused(t *testing.T) {
 	wantError(t, got, http.StatusNotImplemented, "gRPC", "HTTP/2")
 }
 
+func TestPluginsAreWithheld(t *testing.T) {
+	t.Parallel()
+	p := start(t, "PODINFO_PLUGINS_PATH=/nowhere") // Nothing there looks at it.
+	for _, request := range [][2]string{
+		{"GET", "/plugins"}, {"GET", "/plugins/cbor"}, {"POST", "/plugins/cbor/encode"}, {"POST", "/plugins/cbor/kill"},
+		{"DELETE", "/plugins/cbor"},
+	} {
+		wantError(t, ask(t, p, request[0], request[1], ""), http.StatusNotImplemented, "plugins are not possible")
+	}
+}
+
 // TestFrameworkRedirectsUncleanPaths pins down what podinfo cannot change: the framework's own router sends who asks
 // for //version to /version, with 307, before the function is called.
 func TestFrameworkRedirectsUncleanPaths(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/telemetry/otlp"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
 	"github.com/podinfo-targets/podinfo/targets/internal/grpcapi"
+	"github.com/podinfo-targets/podinfo/targets/internal/pluginhost"
 	"github.com/podinfo-targets/podinfo/targets/internal/server"
 )
 
@@ -30,7 +31,9 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	if err != nil {
 		return config.Report(stdout, stderr, err)
 	}
-	a, err := app.New(cfg, app.Options{Environ: environ, Stderr: stderr, Exporters: exporters, Exit: os.Exit})
+	a, err := app.New(cfg, app.Options{
+		Environ: environ, Stderr: stderr, Exporters: exporters, Exit: os.Exit, Plugins: pluginhost.Open,
+	})
 	if err != nil {
 		return config.Report(stdout, stderr, err)
 	}
@@ -38,6 +41,7 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	if err != nil {
 		a.Log.SetLevel(max(a.Log.GetLevel(), logrus.FatalLevel)) // At --level=panic nobody would learn why nothing runs.
 		a.Log.WithError(err).Log(logrus.FatalLevel, "failed to listen")
+		a.Abandon()
 		return 1
 	}
 	a.Log.WithFields(logrus.Fields{

@@ -18,6 +18,7 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/telemetry/otlp"
 	"github.com/podinfo-targets/podinfo/targets/internal/app"
 	"github.com/podinfo-targets/podinfo/targets/internal/grpcapi"
+	"github.com/podinfo-targets/podinfo/targets/internal/pluginhost"
 	"github.com/podinfo-targets/podinfo/targets/internal/server"
 )
 
@@ -40,7 +41,7 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	r := newRevision(environ)
 	a, err := app.New(cfg, app.Options{
 		Environ: environ, Stderr: stderr, Exporters: exporters, Exit: os.Exit,
-		Platform: r.fields(), Attributes: r.attributes(),
+		Platform: r.fields(), Attributes: r.attributes(), Plugins: pluginhost.Open,
 	})
 	if err != nil {
 		return config.Report(stdout, stderr, err)
@@ -49,6 +50,7 @@ func run(args, environ []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	if err != nil {
 		a.Log.SetLevel(max(a.Log.GetLevel(), logrus.FatalLevel)) // At --level=panic nobody would learn why nothing runs.
 		a.Log.WithError(err).Log(logrus.FatalLevel, "failed to listen")
+		a.Abandon()
 		return 1
 	}
 	a.Log.WithFields(logrus.Fields{

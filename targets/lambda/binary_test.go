@@ -161,11 +161,13 @@ func TestBinaryWithholds(t *testing.T) {
 	f := deploy(t, standin.Options{})
 	for path, reason := range map[string]string{
 		"/ws/echo": "websockets are not possible on AWS Lambda", "/version.VersionService/Version": "gRPC is not possible",
+		"/plugins": "plugins are not possible on AWS Lambda", "/plugins/cbor": "plugins are not possible on AWS Lambda",
 	} {
-		a := get(t, f, path, "Content-Type", "application/grpc")
-		if strings.HasPrefix(path, "/ws") {
-			a = get(t, f, path)
+		var headers []string
+		if strings.HasPrefix(path, "/version.") {
+			headers = []string{"Content-Type", "application/grpc"}
 		}
+		a := get(t, f, path, headers...)
 		if a.status != http.StatusNotImplemented || !strings.Contains(a.body, reason) {
 			t.Errorf("%s is answered %d %s", path, a.status, a.body)
 		}

@@ -42,5 +42,7 @@ func withheld() map[handlers.Capability]string {
 			"and never sees the connection",
 		handlers.GRPC: "gRPC is not possible on AWS Lambda: the function is given whole requests without their HTTP/2 " +
 			"streams and trailers",
+		handlers.Plugins: "plugins are not possible on AWS Lambda: they are programs that run beside this one, and what " +
+			"is not answering a request is frozen there",
 	}
 }

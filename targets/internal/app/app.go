@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	"go.opentelemetry.io/otel/attribute"
@@ -21,6 +23,8 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/health"
 	"github.com/podinfo-targets/podinfo/shared/info"
 	"github.com/podinfo-targets/podinfo/shared/logging"
+	"github.com/podinfo-targets/podinfo/shared/plugin/admin"
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/store"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
 	"github.com/podinfo-targets/podinfo/shared/token"
@@ -41,9 +45,26 @@ type Options struct {
 	// Layout names the parts of a log line. Its zero value stands for [logging.Standard].
 	Layout logging.Layout
 	// Observe gets every request that is counted, with its context and in the goroutine that served it. Nil is none.
-	Observe  func(context.Context, telemetry.Observation)
+	Observe func(context.Context, telemetry.Observation)
+	// Plugins opens the host of --plugins-path, when there is one, for an app that is complete but for its API. Nil is a
+	// target that can run no plugins, whose Withheld says why.
+	Plugins  func(*App) (PluginHost, error)
 	Withheld map[handlers.Capability]string
 }
+
+// PluginHost is a host of plugins that App closes.
+type PluginHost interface {
+	contract.Manager
+	// Close lets the calls in flight finish until ctx ends, and ends all plugins.
+	Close(ctx context.Context) error
+}
+
+// noPlugins is for those who ask for plugins where they could be.
+const noPlugins = "no plugins are loaded here; start podinfo with --plugins-path or PODINFO_PLUGINS_PATH, " +
+	"which names their directory"
+
+// closeTime is what Close gets where nobody else says how long it may take.
+const closeTime = 3 * time.Second
 
 // App is an assembled podinfo. Its parts are there for the target to serve; Close releases them.
 type App struct {
@@ -55,7 +76,12 @@ type App struct {
 	Health    *health.State
 	Tokens    *token.Issuer
 	Environ   func() []string // masked
+	Cache     cache.Cache
+	Configs   func() map[string]string // the mounted configuration files by name
 	API       *handlers.API
+
+	Plugins     contract.Manager // nil when there is none
+	PluginAdmin admin.Gate       // for those who may manage them
 
 	closers []func(context.Context) // in the order of opening
 }
@@ -75,6 +101,8 @@ func New(cfg *config.Config, o Options) (*App, error) {
 		Health:  health.New(!cfg.Unhealthy, !cfg.Unready),
 		Tokens:  token.NewIssuer(cfg.JWTSecret),
 		Environ: func() []string { return env.List(o.Environ, cfg.EnvShowSecrets) },
+
+		PluginAdmin: admin.New(cfg.PluginAdminToken, cfg.ReadOnly),
 	}
 	if cfg.JWTSecret == config.DefaultJWTSecret {
 		a.Log.Warn("tokens are signed with the well-known default secret; set PODINFO_JWT_SECRET to one of your own")
@@ -83,6 +111,12 @@ func New(cfg *config.Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a.startStress()
+	a.Configs = a.openConfigs()
+	a.Cache = a.openCache()
+	if err := a.openPlugins(o); err != nil {
+		a.Abandon()
+		return nil, err
+	}
 	a.API = handlers.New(a.deps(o))
 	return a, nil
 }
@@ -93,6 +127,13 @@ func (a *App) Close(ctx context.Context) {
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		a.closers[i](ctx)
 	}
+}
+
+// Abandon closes an app that never served, in the time that this may take.
+func (a *App) Abandon() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	a.Close(ctx)
 }
 
 func (a *App) onClose(f func(context.Context)) { a.closers = append(a.closers, f) }
@@ -146,20 +187,51 @@ func (a *App) deps(o Options) handlers.Deps {
 		LogRequests:   cfg.LogRequests,
 		ReadOnly:      cfg.ReadOnly,
 		Environ:       a.Environ,
-		Configs:       a.openConfigs(),
+		Configs:       a.Configs,
 		Exit:          o.Exit,
 		Log:           a.Log,
 		Metrics:       a.Metrics,
 		Providers:     a.Providers,
 		Health:        a.Health,
 		Faults:        a.newFaults(),
-		Cache:         a.openCache(),
+		Cache:         a.Cache,
 		Store:         store.Open(cfg.DataPath, cfg.StoreMaxSize),
 		Tokens:        a.Tokens,
 		Backends:      a.newBackends(),
 		UI:            a.openUI(),
-		Withheld:      o.Withheld,
+		Plugins:       a.Plugins,
+		PluginAdmin:   a.PluginAdmin,
+		PluginTimeout: cfg.PluginCallTimeout,
+		Withheld:      a.withheld(o),
 	}
+}
+
+// withheld adds to what the target cannot do what it was not asked to do.
+func (a *App) withheld(o Options) map[handlers.Capability]string {
+	if a.Plugins != nil || o.Withheld[handlers.Plugins] != "" {
+		return o.Withheld
+	}
+	reasons := map[handlers.Capability]string{handlers.Plugins: noPlugins}
+	maps.Copy(reasons, o.Withheld)
+	return reasons
+}
+
+// openPlugins opens the host of plugins. They are closed before what they may call.
+func (a *App) openPlugins(o Options) error {
+	if o.Plugins == nil || a.Config.PluginsPath == "" {
+		return nil
+	}
+	plugins, err := o.Plugins(a)
+	if err != nil {
+		return fmt.Errorf("cannot run plugins: %w", err)
+	}
+	a.Plugins = plugins
+	a.onClose(func(ctx context.Context) {
+		if err := plugins.Close(ctx); err != nil {
+			a.Log.WithError(err).Warn("plugins not ended in time")
+		}
+	})
+	return nil
 }
 
 // openConfigs watches the directory of mounted configuration. One that is not there leaves /configs empty.

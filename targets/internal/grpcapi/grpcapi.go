@@ -15,5 +15,6 @@ func New(a *app.App, exit func(code int)) *rpc.Server {
 	return rpc.NewServer(rpc.Deps{
 		Identity: a.Identity, ServiceName: a.Config.GRPCServiceName, Environ: a.Environ, Tokens: a.Tokens, Log: a.Log,
 		Metrics: a.Metrics.Registry(), Providers: a.Providers, Exit: exit,
+		Plugins: a.Plugins, PluginAdmin: a.PluginAdmin,
 	})
 }

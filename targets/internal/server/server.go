@@ -152,13 +152,14 @@ func (s *Server) countConnections(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// Run serves until a signal arrives and then stops gracefully, exit code 0; a listener that fails, or a second signal,
-// ends it with 1 at once.
+// Run serves until a signal arrives and then stops gracefully, exit code 0. A listener that fails ends it with 1 and
+// without waiting for requests, a second signal at once.
 func (s *Server) Run(signals <-chan os.Signal) (code int) {
 	s.serve()
 	select {
 	case err := <-s.failed:
 		s.o.Log.WithError(err).Log(logrus.FatalLevel, "server crashed")
+		s.abandon()
 		return 1
 	case <-signals:
 	}

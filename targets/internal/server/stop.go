@@ -44,9 +44,31 @@ func (s *Server) stop() {
 	}
 	s.scraping.Wait()
 
-	last, cancelLast := context.WithTimeout(context.Background(), min(max(time.Until(deadline), leastClose), mostClose))
-	defer cancelLast()
-	s.o.Close(last)
+	s.release(min(max(time.Until(deadline), leastClose), mostClose))
+}
+
+// abandon cuts what is served, and then releases: what the API works with must not outlive a crash either.
+func (s *Server) abandon() {
+	s.closeListeners()
+	s.cut()
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	if s.servesGRPC() {
+		_ = s.o.GRPC.Shutdown(over) // What it cut is no news after a crash.
+	}
+	if s.metrics != nil {
+		_ = s.metrics.server.Close()
+	}
+	s.accepting.Wait()
+	s.scraping.Wait()
+	s.release(mostClose)
+}
+
+// release ends what the API works with, telemetry last, in that time.
+func (s *Server) release(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	s.o.Close(ctx)
 }
 
 // announce turns the probes at once. Clients are told to leave as soon as there is no more reason to linger.

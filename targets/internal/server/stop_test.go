@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -220,6 +222,34 @@ func TestWhatTheAPIWorksWithIsClosedLast(t *testing.T) {
 	mustAnswer(t, c, "the request in flight", true)
 	r.exit(t)
 }
+
+// TestACrashReleasesToo has a listener that fails while the others serve.
+func TestACrashReleasesToo(t *testing.T) {
+	t.Parallel()
+	r := build(t)
+	r.options.GRPC = brokenGRPC{r.options.GRPC}
+	released := make(chan struct{})
+	release := r.options.Close
+	r.options.Close = func(ctx context.Context) {
+		defer close(released)
+		release(ctx)
+	}
+	r.open(t)
+	r.run(t)
+	if code := r.exit(t); code != 1 || !r.log.has("server crashed") {
+		t.Errorf("Run returned %d, want 1 and a line of the log", code)
+	}
+	select {
+	case <-released:
+	default:
+		t.Error("Run returned before Close did")
+	}
+}
+
+// brokenGRPC is a gRPC API that cannot serve.
+type brokenGRPC struct{ server.GRPC }
+
+func (brokenGRPC) Serve(net.Listener) error { return errors.New("out of order") }
 
 // countingAPI knows the requests in flight.
 type countingAPI struct {
