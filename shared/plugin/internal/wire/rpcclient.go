@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
+	"slices"
 	"strings"
 	"sync"
 
@@ -131,15 +132,9 @@ func callError(err error) error {
 func (c *rpcClient) abandon(p *pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	waiting := c.abandoned[:0]
-	for _, a := range append(c.abandoned, p) {
-		if len(a.done) == 0 {
-			waiting = append(waiting, a)
-		}
-	}
-	clear(c.abandoned[len(waiting):])
-	c.abandoned = waiting
-	if len(waiting) >= maxAbandoned {
+	answered := func(a *pending) bool { return len(a.done) > 0 }
+	c.abandoned = slices.DeleteFunc(append(c.abandoned, p), answered)
+	if len(c.abandoned) >= maxAbandoned {
 		c.conn.fail(errAbandoned)
 	}
 }
