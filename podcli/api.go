@@ -1,13 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -61,29 +61,62 @@ func newAPI(base *url.URL, transport *http.Transport) *api {
 // close gives the connection up, so that the next try begins with a new one.
 func (a *api) close() { a.client.CloseIdleConnections() }
 
-// call sends a request with a body, and the bearer token when there is one, to the path below base. It returns the
-// answer's body; an answer with another status than want is an error. Errors never quote what was sent or received.
-func (a *api) call(ctx context.Context, method, path, bearer, body string, want int) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, method, a.base.JoinPath(path).String(), strings.NewReader(body))
+// question is a request to podinfo's API.
+type question struct {
+	method, path string // the path is below the API's address
+	bearer       string // token to send, or ""
+	contentType  string // of the body, or "" to say nothing of it
+	body         []byte
+}
+
+// answer is what podinfo's API said.
+type answer struct {
+	path   string // of the request, with the API's own
+	status int
+	header http.Header
+	body   []byte
+}
+
+// ask sends q and reads the answer, up to limit bytes of it. Errors never quote what was sent or received.
+func (a *api) ask(ctx context.Context, q question, limit int64) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, q.method, a.base.JoinPath(q.path).String(), bytes.NewReader(q.body))
 	if err != nil {
-		return "", err
+		return answer{}, err
 	}
 	request.Header.Set("User-Agent", userAgent)
-	if bearer != "" {
-		request.Header.Set("Authorization", "Bearer "+bearer)
+	if q.bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+q.bearer)
+	}
+	if q.contentType != "" {
+		request.Header.Set("Content-Type", q.contentType)
 	}
 	response, err := a.client.Do(request)
 	if err != nil {
-		return "", err
+		return answer{}, err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, limit))
 	if err != nil {
-		return "", fmt.Errorf("reading the answer to %s %s: %w", method, request.URL.Path, err)
+		return answer{}, fmt.Errorf("reading the answer to %s %s: %w", q.method, request.URL.Path, err)
 	}
-	if response.StatusCode != want {
-		return "", fmt.Errorf("%s %s has the status code %d, not %d",
-			method, request.URL.Path, response.StatusCode, want)
+	return answer{request.URL.Path, response.StatusCode, response.Header, body}, nil
+}
+
+// call sends a request with a body, and the bearer token when there is one, to the path below base. It returns the
+// answer's body; an answer with another status than want is an error. Errors never quote what was sent or received.
+func (a *api) call(ctx context.Context, method, path, bearer, body string, want int) (string, error) {
+	q := question{method: method, path: path, bearer: bearer, body: []byte(body)}
+	got, err := a.ask(ctx, q, maxAnswer)
+	if err != nil {
+		return "", err
 	}
-	return string(answer), nil
+	if got.status != want {
+		return "", unexpected(q, got, want)
+	}
+	return string(got.body), nil
+}
+
+// unexpected is the error of an answer whose status is another than want.
+func unexpected(q question, got answer, want int) error {
+	return fmt.Errorf("%s %s has the status code %d, not %d", q.method, got.path, got.status, want)
 }

@@ -50,8 +50,13 @@ func (t *tries) validate() error {
 		return fmt.Errorf("--retry is required to be 0 or more, not %d", t.retry)
 	case t.delay < 0:
 		return fmt.Errorf("--delay is required to be 0 or more, not %s", t.delay)
-	case t.timeout <= 0:
-		return fmt.Errorf("--timeout is required to be more than 0, not %s", t.timeout)
+	}
+	return validTimeout(t.timeout)
+}
+
+func validTimeout(timeout time.Duration) error {
+	if timeout <= 0 {
+		return fmt.Errorf("--timeout is required to be more than 0, not %s", timeout)
 	}
 	return nil
 }
@@ -89,15 +94,24 @@ func (t *tries) repeat(try func() error) error {
 	}
 }
 
-// once bounds look by the timeout, and puts the end of its time into plain words.
-func (t *tries) once(look probe) ([]slog.Attr, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
+// once bounds look by the timeout.
+func (t *tries) once(look probe) (saw []slog.Attr, err error) {
+	err = within(t.timeout, func(ctx context.Context) error {
+		saw, err = look(ctx)
+		return err
+	})
+	return saw, err
+}
+
+// within bounds do by the timeout, and puts the end of its time into plain words.
+func within(timeout time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	saw, err := look(ctx)
+	err := do(ctx)
 	// The network's own timer may fire just before the context's, so the context alone cannot tell.
 	late := ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 	if err != nil && late {
-		return saw, fmt.Errorf("no complete answer within %s; see --timeout", t.timeout)
+		return fmt.Errorf("no complete answer within %s; see --timeout", timeout)
 	}
-	return saw, err
+	return err
 }

@@ -75,7 +75,8 @@ func TestTimeoutBoundsEachTry(t *testing.T) {
 func TestTimeoutHoldsAgainstASilentServer(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"check http http://", "check cert ", "check grpc ", "check grpc --tls ",
-		"check token http://", "check cache https://", "check ws ws://", "check ws wss://", "ws ws://", "ws wss://"} {
+		"check token http://", "check cache https://", "check ws ws://", "check ws wss://", "ws ws://", "ws wss://",
+		"plugin list http://", "plugin encode a https://", "plugin kill a http://"} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
 			args := strings.Split(command+silentServer(t), " ")

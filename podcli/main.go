@@ -12,11 +12,14 @@
 //	podcli sleep 5s --exit-code=1                    # for a Job: the image has no shell
 //	podcli ws localhost:9898/ws/echo                 # talk to a websocket, line by line
 //	echo hello | podcli ws localhost:9898/ws/echo    # the same in a script
+//	podcli plugin list                               # the protocol plugins of the podinfo on this machine
+//	podcli plugin encode cbor --json --data='{"a":1}' --output=a.cbor
+//	podcli plugin reload cbor podinfo:9898           # with the admin token in PODINFO_PLUGIN_ADMIN_TOKEN
 //
 // Every command has a file of its own; what the checks share (flags, tries, bounds and the log line) is in check.go and
 // log.go. A check writes one line per try to standard error: time, level, caller, text and what it saw as a JSON
-// object, separated by tabs. Standard output is left to the commands that were asked for something: help, the version
-// and what a websocket says.
+// object, separated by tabs. Standard output is left to the commands that were asked for something: help, the version,
+// what a websocket says and what plugins make.
 //
 // Kubernetes runs an exec probe every few seconds in every pod, so what happens before main counts: packages are chosen
 // for how little they do when they are loaded, and the program is built without symbols and with the tag grpcnotrace,
@@ -82,6 +85,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newCheck(), newSleep(), newWS(), newVersion())
+	root.AddCommand(newCheck(), newPlugin(), newSleep(), newWS(), newVersion())
 	return root
 }

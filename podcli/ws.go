@@ -42,8 +42,8 @@ func newWS() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if options.timeout <= 0 {
-				return fmt.Errorf("--timeout is required to be more than 0, not %s", options.timeout)
+			if err := validTimeout(options.timeout); err != nil {
+				return err
 			}
 			options.origin = cmp.Or(options.origin, originOf(target))
 			return talk(cmd, target, options)
