@@ -25,6 +25,7 @@ const everything = `{
 	ingress: {enabled: true, tls: true, className: "nginx"}
 	monitoring: enabled: true
 	caching: {enabled: true, redisURL: "tcp://redis:6379"}
+	plugins: {enabled: true, claim: "plugins", mtls: true, checksums: "sums", adminToken: "admin"}
 	test: enabled: true
 }`
 

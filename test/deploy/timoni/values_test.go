@@ -23,9 +23,10 @@ func TestValues(t *testing.T) {
 		exposed   = "ingress: enabled: true"
 		monitored = "monitoring: enabled: true"
 		tested    = "test: enabled: true"
+		plugged   = `plugins: {enabled: true, claim: "a"}`
 	)
 	bases := map[string]map[string]string{}
-	for _, base := range []string{"", scaled, exposed, monitored, tested} {
+	for _, base := range []string{"", scaled, exposed, monitored, tested, plugged} {
 		bases[base] = flatten(t, mustBuild(t, shop("{"+base+"}")))
 	}
 	for _, test := range []struct {
@@ -104,6 +105,45 @@ func TestValues(t *testing.T) {
 		{"", `caching: {enabled: true, redisURL: "tcp://a:1"}`, []string{
 			container + "command[4]: + --cache-server=tcp://a:1"}},
 		{"", `caching: redisURL: "rediss://a:1"`, nil},
+		{"", `plugins: claim: "a"`, nil},
+		{"", plugged, []string{
+			container + "command[4]: + --plugins-path=/plugins",
+			container + "command[5]: + --plugins-stage-path=/run/plugins",
+			container + "command[6]: + --plugins-poll-interval=2s",
+			container + "env[1].name: + TMPDIR",
+			container + "env[1].value: + /run/plugins",
+			container + "volumeMounts[1].mountPath: + /plugins",
+			container + "volumeMounts[1].name: + plugins",
+			container + "volumeMounts[1].readOnly: + true",
+			container + "volumeMounts[2].mountPath: + /run/plugins",
+			container + "volumeMounts[2].name: + plugin-stage",
+			pod + "volumes[1].name: + plugins",
+			pod + "volumes[1].persistentVolumeClaim.claimName: + a",
+			pod + "volumes[1].persistentVolumeClaim.readOnly: + true",
+			pod + "volumes[2].emptyDir.sizeLimit: + 512Mi",
+			pod + "volumes[2].name: + plugin-stage",
+		}},
+		{plugged, `plugins: readOnly: false`, []string{
+			container + "volumeMounts[1].readOnly: - true",
+			pod + "volumes[1].persistentVolumeClaim.readOnly: - true",
+		}},
+		{plugged, `plugins: pollInterval: "1m30s"`, []string{
+			container + "command[6]: --plugins-poll-interval=2s -> --plugins-poll-interval=1m30s"}},
+		{plugged, `plugins: stageSizeLimit: "1Gi"`, []string{pod + "volumes[2].emptyDir.sizeLimit: 512Mi -> 1Gi"}},
+		{plugged, `plugins: mtls: true`, []string{container + "command[7]: + --plugin-mtls"}},
+		{plugged, `plugins: checksums: "sums"`, []string{
+			container + "command[7]: + --plugin-checksums=/etc/plugin-checksums/SHA256SUMS",
+			container + "volumeMounts[3].mountPath: + /etc/plugin-checksums",
+			container + "volumeMounts[3].name: + plugin-checksums",
+			container + "volumeMounts[3].readOnly: + true",
+			pod + "volumes[3].configMap.name: + sums",
+			pod + "volumes[3].name: + plugin-checksums",
+		}},
+		{plugged, `plugins: adminToken: "admin"`, []string{
+			container + "env[2].name: + PODINFO_PLUGIN_ADMIN_TOKEN",
+			container + "env[2].valueFrom.secretKeyRef.key: + token",
+			container + "env[2].valueFrom.secretKeyRef.name: + admin",
+		}},
 		{"", tested, []string{"Job: +"}},
 		{tested, `test: image: {repository: "a", tag: "1"}`, []string{
 			checksum,
@@ -221,6 +261,10 @@ func TestRefused(t *testing.T) {
 		`caching: redisURL: "http://redis"`:                `values.caching.redisURL: invalid value "http://redis"`,
 		`caching: redisURL: "tcp:///0"`:                    `values.caching.redisURL: invalid value "tcp:///0"`,
 		`caching: enabled: true`:                           "redisURL",
+		`plugins: enabled: true`:                           "claim",
+		`plugins: pollInterval: "2"`:                       `values.plugins.pollInterval: invalid value "2"`,
+		`plugins: stageSizeLimit: "1 GB"`:                  "values.plugins.stageSizeLimit",
+		`plugins: readonly: false`:                         "values.plugins.readonly: field not allowed",
 		`test: enable: true`:                               "values.test.enable: field not allowed",
 		`metadata: labels: "app.kubernetes.io/name": "no"`: `metadata.labels."app.kubernetes.io/name": conflicting values`,
 	} {
