@@ -66,6 +66,7 @@ func TestPlugins(t *testing.T) {
 		{"podinfo's claim", volume(server, "plugins").PersistentVolumeClaim, &corev1.PersistentVolumeClaimVolumeSource{
 			ClaimName: claim.Name, ReadOnly: true}},
 		{"the path of the copies", env["PODINFO_PLUGINS_STAGE_PATH"], stage.MountPath},
+		{"the path of the sockets", env["TMPDIR"], stage.MountPath},
 		{"the mount of the copies is read-only", stage.ReadOnly, false},
 		{"the copies are bounded", volume(server, "plugin-stage").EmptyDir.SizeLimit.IsZero(), false},
 		{"the job's image", job.Containers[0].Image, "ghcr.io/podinfo-targets/podinfo-plugins:" + version.Version},
