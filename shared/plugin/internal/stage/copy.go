@@ -53,10 +53,12 @@ func (s *Stage) copySource(ctx context.Context, src source) (temp, sum string, e
 		return "", "", err
 	}
 	sum, err = s.fill(ctx, dst, src, before)
-	if err = errors.Join(err, dst.Close()); err != nil {
+	if err = errors.Join(err, dst.Close()); err == nil {
+		err = awaitWriters(ctx, s.dir.root, temp)
+	}
+	if err != nil {
 		return "", "", errors.Join(err, s.dir.root.Remove(temp))
 	}
-	awaitForks()
 	return temp, sum, nil
 }
 
@@ -112,14 +114,6 @@ func checkProgram(f io.ReaderAt) error {
 		return fmt.Errorf("it is no program: it begins with %q, and neither as an ELF file nor with #!", head)
 	}
 	return nil
-}
-
-// awaitForks waits for the processes that are being started right now. Each has, until it becomes another program, a
-// copy of every open file of ours, and Linux refuses to run a file that anybody has open for writing (ETXTBSY, see
-// https://go.dev/issue/22315). So after the copy was closed, this makes sure that nobody has it open any more.
-func awaitForks() {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
 }
 
 // ending is a reader that ends with a context.
