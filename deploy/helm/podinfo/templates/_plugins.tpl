@@ -1,7 +1,7 @@
 {{/*
 What plugins add to the pod of podinfo. Each part begins with a line break, and is nothing without plugins.enabled.
-The copies that podinfo runs lie on a volume of their own, because the root is read-only and the plugins' volume may be
-too, or may forbid to run anything.
+The copies that podinfo runs, and the sockets, lie on a volume of their own, because the root is read-only and the
+plugins' volume may be too, or may forbid to run anything.
 */}}
 {{- define "podinfo.pluginArgs" -}}
 {{- if (.Values.plugins).enabled }}
@@ -20,14 +20,21 @@ too, or may forbid to run anything.
 {{- end }}
 {{- end -}}
 
-{{/* Without the Secret the pod does not start, rather than without the token. */}}
+{{/*
+Sockets are made in the temporary directory, which has to be writable. Without the Secret the pod does not start, rather
+than without the token.
+*/}}
 {{- define "podinfo.pluginEnv" -}}
-{{- if and (.Values.plugins).enabled ((.Values.plugins).adminToken).existingSecret }}
+{{- if (.Values.plugins).enabled }}
+- name: TMPDIR
+  value: {{ include "podinfo.pluginStagePath" . }}
+{{- if (.Values.plugins.adminToken).existingSecret }}
 - name: PODINFO_PLUGIN_ADMIN_TOKEN
   valueFrom:
     secretKeyRef:
       name: {{ .Values.plugins.adminToken.existingSecret }}
       key: {{ .Values.plugins.adminToken.secretKey | default "token" }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
