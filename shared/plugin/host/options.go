@@ -1,11 +1,12 @@
 package host
 
 import (
+	"cmp"
+	"io"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
@@ -15,8 +16,8 @@ import (
 type Options struct {
 	// Dir is the directory of the plugins' files, which several hosts may share.
 	Dir string
-	// StageDir is where the host keeps its own copies of the files. Empty is a private directory below the temporary
-	// one, which goes with the host.
+	// StageDir is where the host keeps its own copies of the files, in a private directory that goes with it. Empty is
+	// the temporary directory.
 	StageDir string
 	// Checksums is a file in the format of sha256sum. A plugin that it does not name, or names with another checksum,
 	// is not run. Empty allows every file.
@@ -32,14 +33,12 @@ type Options struct {
 
 	// Caller is what plugins may call through the broker. Nil offers them nothing.
 	Caller contract.Caller
-	// Log gets every change of a plugin's state and what plugins write to stderr. Nil discards it.
+	// Log gets every change of a plugin's state and what plugins write. Nil is none.
 	Log *logrus.Logger
 	// Metrics gets the families podinfo_plugin_*, until Close. Nil is none.
 	Metrics prometheus.Registerer
 	// Tracer makes the span of each call. Nil is none.
 	Tracer trace.TracerProvider
-	// Propagator carries a call's trace into the plugin. Nil is that of W3C.
-	Propagator propagation.TextMapPropagator
 }
 
 // Limits are what a plugin's process may take where the platform can hold it to that. Zero is no limit.
@@ -47,3 +46,18 @@ type Limits struct {
 	Memory uint64 // bytes
 }
 
+const (
+	defaultCallTimeout = 10 * time.Second
+	defaultMaxCalls    = 64
+)
+
+// withDefaults returns the options with what they leave out, but for what other packages know the default of.
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = logrus.New()
+		o.Log.SetOutput(io.Discard)
+	}
+	o.CallTimeout = cmp.Or(max(o.CallTimeout, 0), defaultCallTimeout)
+	o.MaxCalls = cmp.Or(max(o.MaxCalls, 0), defaultMaxCalls)
+	return o
+}

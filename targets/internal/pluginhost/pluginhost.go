@@ -22,7 +22,7 @@ func Open(a *app.App) (app.PluginHost, error) {
 		Log:    a.Log, Metrics: a.Metrics.Registry(),
 	}
 	if a.Providers != nil {
-		o.Tracer, o.Propagator = a.Providers.TracerProvider(), a.Providers.Propagator()
+		o.Tracer = a.Providers.TracerProvider()
 	}
 	h, err := host.Open(o)
 	if err != nil {

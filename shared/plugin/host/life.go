@@ -1,0 +1,319 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+	"github.com/podinfo-targets/podinfo/shared/plugin/internal/stage"
+)
+
+// attempt is one try to bring up an instance. What it is made of may arrive when it is no longer wanted: only the
+// plugin's current attempt counts.
+type attempt struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	reload  bool   // an instance serves when it begins
+	asked   bool   // by a request, so that even an unchanged file counts
+	restart bool   // after a crash
+	mending bool   // after a crash of an instance that served
+	paused  bool   // until the pause after the crash is over
+	lease   *lease // the copy to start; nil until there is one
+	waiting []reply
+}
+
+// try makes an attempt the plugin's current one.
+func (p *plugin) try(a *attempt) {
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	p.attempt = a
+	p.dirty = false
+}
+
+// end takes an attempt's place away from it.
+func (p *plugin) end(a *attempt) {
+	a.cancel()
+	p.attempt = nil
+}
+
+// abandon gives up the current attempt, if there is one, and tells those who wait for it.
+func (p *plugin) abandon(err error) {
+	a := p.attempt
+	if a == nil {
+		return
+	}
+	p.end(a)
+	if a.paused {
+		p.drop(a.lease)
+	}
+	p.answer(a.waiting, err)
+}
+
+// start begins to bring up an instance of the file as it is now.
+func (p *plugin) start(waiting []reply) {
+	p.try(&attempt{waiting: waiting})
+	p.enter(contract.Discovered, "")
+	p.copy(p.attempt)
+}
+
+// reload begins to bring up an instance of the file as it is now beside the one that serves.
+func (p *plugin) reload(asked bool, waiting []reply) {
+	p.try(&attempt{reload: true, asked: asked, waiting: waiting})
+	if asked {
+		p.enter(contract.Reloading, "")
+	}
+	p.copy(p.attempt)
+}
+
+// copy stages the file for an attempt.
+func (p *plugin) copy(a *attempt) {
+	p.spawn(func() func() {
+		file, err := p.parts.stage.Add(a.ctx, p.source, p.name)
+		return func() { p.copied(a, file, err) }
+	})
+}
+
+func (p *plugin) copied(a *attempt, file stage.File, err error) {
+	if err != nil {
+		if p.attempt == a {
+			p.unusable(a, err)
+		}
+		return
+	}
+	a.lease = &lease{file: file, holders: 1}
+	switch {
+	case p.attempt != a:
+		p.drop(a.lease)
+		return
+	case p.current == nil:
+		p.enter(contract.Staged, "")
+	case a.asked:
+	case p.current.lease.file.SHA256 == file.SHA256:
+		p.log.Debug("plugin's file was written anew with the same content")
+		p.drop(a.lease)
+		p.conclude(a, nil)
+		return
+	default:
+		p.enter(contract.Reloading, "")
+	}
+	p.launch(a)
+}
+
+// launch starts a process of an attempt's copy.
+func (p *plugin) launch(a *attempt) {
+	if p.current == nil {
+		p.enter(contract.Starting, "")
+	}
+	p.spawn(func() func() {
+		process, err := p.parts.launch(a.ctx, a.lease.file)
+		return func() { p.launched(a, process, err) }
+	})
+}
+
+func (p *plugin) launched(a *attempt, process process, err error) {
+	switch {
+	case err != nil && p.attempt != a:
+		p.drop(a.lease)
+	case err != nil:
+		p.drop(a.lease)
+		p.stillborn(a, err)
+	case p.attempt != a:
+		p.retire(newInstance(process, a.lease), 0)
+	default:
+		p.serve(a, newInstance(process, a.lease))
+	}
+}
+
+// serve gives the calls to a new instance, and then takes leave of the old one.
+func (p *plugin) serve(a *attempt, i *instance) {
+	old := p.current
+	p.current = i
+	p.watch(i)
+	if a.reload {
+		p.series.reloads[succeeded].Inc()
+		p.publish(func(v *view) { v.status.Reloads++ })
+	}
+	if a.asked {
+		p.crashes = crashes{}
+	}
+	p.enter(contract.Ready, "")
+	if old != nil {
+		p.retire(old, p.parts.pace.call) // No call lasts longer, so that none is cut off.
+	}
+	p.conclude(a, nil)
+}
+
+// watch has run told when an instance ends by itself.
+func (p *plugin) watch(i *instance) {
+	p.spawn(func() func() {
+		cause := mind(i, p.parts.pace.autopsy)
+		return func() { p.crashed(i, cause) }
+	})
+	p.spawn(func() func() {
+		ping(i, p.parts.pace)
+		return func() {}
+	})
+}
+
+// conclude ends an attempt that left the plugin with an instance that serves.
+func (p *plugin) conclude(a *attempt, err error) {
+	p.end(a)
+	p.answer(a.waiting, err)
+	if p.dirty {
+		p.changed()
+	}
+}
+
+// unusable is the end of an attempt whose file cannot be run. To try it again before it changes would be in vain.
+func (p *plugin) unusable(a *attempt, err error) {
+	if p.current != nil {
+		p.reloadFailed(a, err)
+		return
+	}
+	p.end(a)
+	p.enter(contract.Failed, err.Error())
+	p.answer(a.waiting, p.broken(err))
+	if p.dirty {
+		p.changed()
+	}
+}
+
+// reloadFailed ends a reload; the old instance serves on.
+func (p *plugin) reloadFailed(a *attempt, err error) {
+	p.series.reloads[failed].Inc()
+	p.log.WithError(err).Warn("plugin's reload failed, the old one serves on")
+	p.enter(contract.Ready, "its last reload failed: "+err.Error())
+	p.conclude(a, p.broken(err))
+}
+
+// stillborn is the end of an attempt whose process did not come up.
+func (p *plugin) stillborn(a *attempt, err error) {
+	if p.current != nil {
+		p.reloadFailed(a, err)
+		return
+	}
+	p.log.WithError(err).Warn("plugin did not come up")
+	dirty := p.dirty
+	p.end(a)
+	p.recover(&attempt{mending: a.mending}, afterNoService, err)
+	p.answer(a.waiting, p.broken(err))
+	if dirty {
+		p.changed()
+	}
+}
+
+// crashed is the end of an instance that nobody asked for.
+func (p *plugin) crashed(i *instance, cause error) {
+	if p.current != i {
+		return // Its time was over anyway.
+	}
+	served := time.Since(i.ready)
+	p.log.WithFields(logrus.Fields{
+		"pid": i.PID(), "sha256": short(i.lease.file.SHA256), "served": served.Round(time.Millisecond).String(),
+	}).WithError(cause).Warn("plugin crashed")
+	if served >= p.parts.pace.settled {
+		p.crashes.level = 0
+	}
+	p.current = nil
+	if p.attempt != nil {
+		p.succeed(p.attempt, cause)
+	} else {
+		i.lease.holders++
+		p.recover(&attempt{mending: true, lease: i.lease}, afterService, cause)
+	}
+	p.retire(i, 0)
+}
+
+// succeed makes a reload whose old instance crashed the start of a fresh one.
+func (p *plugin) succeed(a *attempt, cause error) {
+	p.crashes.add(time.Now(), afterService, p.parts.pace)
+	a.mending = true
+	p.enter(contract.Crashed, cause.Error())
+	if a.lease != nil {
+		p.enter(contract.Starting, "")
+	}
+}
+
+// recover sees to a plugin that has no instance any more: it makes the attempt a after a pause, unless there were too
+// many crashes already.
+func (p *plugin) recover(a *attempt, weight int, cause error) {
+	pause, ok := p.crashes.add(time.Now(), weight, p.parts.pace)
+	if !ok {
+		p.drop(a.lease)
+		p.enter(contract.Crashed, cause.Error())
+		p.enter(contract.Failed, fmt.Sprintf("it crashed %d times within %s, and is left alone until it is started or its "+
+			"file changes; the last time: %v", p.parts.pace.crashes, p.parts.pace.window, cause))
+		return
+	}
+	a.restart, a.paused = true, true
+	p.try(a)
+	p.enter(contract.Crashed, cause.Error())
+	if pause == 0 {
+		p.resume(a)
+		return
+	}
+	p.publish(func(v *view) { v.retryAt = time.Now().Add(pause) })
+	p.enter(contract.Backoff, cause.Error())
+	p.spawn(func() func() {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-a.ctx.Done():
+		}
+		return func() { p.resume(a) }
+	})
+}
+
+// resume goes on with an attempt after its pause.
+func (p *plugin) resume(a *attempt) {
+	if p.attempt != a {
+		return
+	}
+	a.paused = false
+	p.series.restarts.Inc()
+	p.publish(func(v *view) { v.status.Restarts++ })
+	if a.lease == nil {
+		p.copy(a)
+		return
+	}
+	p.launch(a)
+}
+
+// retire takes leave of an instance that gets no more calls: it may finish those it has, and is killed.
+func (p *plugin) retire(i *instance, patience time.Duration) {
+	i.close()
+	p.spawn(func() func() {
+		ctx, cancel := context.WithCancel(p.hurry)
+		defer cancel()
+		if patience > 0 {
+			i.drain(patience, p.hurry.Done())
+		} else {
+			cancel() // There is nobody to take leave of.
+		}
+		i.Kill(ctx)
+		return func() { p.drop(i.lease) }
+	})
+}
+
+// drop gives back a lease, if there is one.
+func (p *plugin) drop(l *lease) {
+	if l == nil {
+		return
+	}
+	l.holders--
+	if l.holders == 0 {
+		p.parts.stage.Release(l.file)
+	}
+}
+
+// broken makes an error of why a plugin cannot be started.
+func (p *plugin) broken(err error) error {
+	if errors.Is(err, contract.ErrBroken) {
+		return fmt.Errorf("plugin %s: %w", p.name.File, err)
+	}
+	return fmt.Errorf("plugin %s: %w: %w", p.name.File, contract.ErrBroken, err)
+}

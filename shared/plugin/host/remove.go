@@ -1,0 +1,29 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+)
+
+// remove deletes a file of a directory, and nothing outside of it. That it is gone already is as good.
+func remove(dir, file string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("open the plugin directory: %w", err)
+	}
+	defer func() { _ = root.Close() }() // It was only a way to the file.
+	err = root.Remove(file)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("plugin %s is stopped, but its file stays: %w: %w", file, contract.ErrReadOnly, err)
+	default:
+		return fmt.Errorf("plugin %s is stopped, but its file stays: %w", file, err)
+	}
+}
