@@ -5,10 +5,12 @@ package knative
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,9 +20,12 @@ import (
 	"knative.dev/networking/pkg/apis/networking"
 	"knative.dev/pkg/apis"
 	"knative.dev/serving/pkg/apis/autoscaling"
+	"knative.dev/serving/pkg/apis/config"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 const (
@@ -53,7 +58,16 @@ func parse(manifest string) (*servingv1.Service, error) {
 // admit does what Knative's webhook does with a new Service. A warning of it counts as a refusal, and so does what it
 // lets pass though it has no effect.
 func admit(s *servingv1.Service) error {
-	ctx := apis.WithinCreate(context.Background())
+	return admitWith(s, nil)
+}
+
+// admitWith is admit for a Knative with these settings of its ConfigMap config-features.
+func admitWith(s *servingv1.Service, features map[string]string) error {
+	settings, err := config.NewFeaturesConfigFromMap(features)
+	if err != nil {
+		return err
+	}
+	ctx := config.ToContext(apis.WithinCreate(context.Background()), &config.Config{Features: settings})
 	s = s.DeepCopy()
 	s.SetDefaults(ctx)
 	if err := s.Validate(ctx); err != nil {
@@ -103,11 +117,41 @@ func TestManifestsAreAdmitted(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			s := mustParse(t, read(t, filepath.Join("deploy/knative", filepath.Base(file))))
-			if err := admit(s); err != nil {
-				t.Error(err)
+			err := admit(s)
+			if filepath.Base(file) != "service-plugins.yaml" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), "Persistent volume claim support is disabled") {
+				t.Errorf("without the setting of the README: %v, want a refusal of the volume", err)
+			}
+			if err := admitWith(s, featuresOfReadme(t)); err != nil {
+				t.Errorf("with the setting of the README: %v", err)
 			}
 		})
 	}
+}
+
+var patch = regexp.MustCompile(`config-features [^']*'(.*)'`)
+
+// featuresOfReadme are the settings that the README has people change.
+func featuresOfReadme(t *testing.T) map[string]string {
+	t.Helper()
+	for _, command := range testkit.CommandsOf(t, filepath.Join(root, "deploy/knative/README.md"), "kubectl") {
+		found := patch.FindStringSubmatch(command)
+		if found == nil {
+			continue
+		}
+		var change struct{ Data map[string]string }
+		if err := json.Unmarshal([]byte(found[1]), &change); err != nil {
+			t.Fatal(err)
+		}
+		return change.Data
+	}
+	t.Fatal("the README changes no setting of Knative")
+	return nil
 }
 
 // TestWrongManifestsAreRefused shows that the check would notice. Each case spoils service.yaml in one place.
@@ -171,6 +215,26 @@ func TestVariantsDifferInOnePoint(t *testing.T) {
 		"deploy/knative/service-grpc.yaml": {
 			`metadata.name: "podinfo" became "podinfo-grpc"`,
 			`spec.template.spec.containers[0].ports[0].name: nothing became "h2c"`,
+		},
+		"deploy/knative/service-plugins.yaml": {
+			`metadata.name: "podinfo" became "podinfo-plugins"`,
+			`spec.template.spec.containers[0].env[3].name: nothing became "PODINFO_PLUGINS_PATH"`,
+			`spec.template.spec.containers[0].env[3].value: nothing became "/plugins"`,
+			`spec.template.spec.containers[0].env[4].name: nothing became "PODINFO_PLUGINS_STAGE_PATH"`,
+			`spec.template.spec.containers[0].env[4].value: nothing became "/run/plugins"`,
+			`spec.template.spec.containers[0].env[5].name: nothing became "TMPDIR"`,
+			`spec.template.spec.containers[0].env[5].value: nothing became "/run/plugins"`,
+			`spec.template.spec.containers[0].resources.limits.memory: "256Mi" became "768Mi"`,
+			`spec.template.spec.containers[0].volumeMounts[1].mountPath: nothing became "/plugins"`,
+			`spec.template.spec.containers[0].volumeMounts[1].name: nothing became "plugins"`,
+			`spec.template.spec.containers[0].volumeMounts[1].readOnly: nothing became true`,
+			`spec.template.spec.containers[0].volumeMounts[2].mountPath: nothing became "/run/plugins"`,
+			`spec.template.spec.containers[0].volumeMounts[2].name: nothing became "plugin-stage"`,
+			`spec.template.spec.volumes[1].name: nothing became "plugins"`,
+			`spec.template.spec.volumes[1].persistentVolumeClaim.claimName: nothing became "podinfo-plugins"`,
+			`spec.template.spec.volumes[1].persistentVolumeClaim.readOnly: nothing became true`,
+			`spec.template.spec.volumes[2].emptyDir.sizeLimit: nothing became "512Mi"`,
+			`spec.template.spec.volumes[2].name: nothing became "plugin-stage"`,
 		},
 		"deploy/knative/traffic-split.yaml": {
 			`spec.template.spec.containers[0].env[3].name: nothing became "PODINFO_UI_MESSAGE"`,
