@@ -25,26 +25,27 @@ const busyRetry = time.Second
 // errNoValue says that a request has no value to encode or decode.
 var errNoValue = fmt.Errorf("%w: the request holds none; set value.raw or value.json", contract.ErrInvalid)
 
-// pluginFailures maps the kinds of errors of plugins to what a client gets: the code, and a reason that programs can tell
-// apart. The file plugin.proto documents them.
+// pluginFailures maps the kinds of errors of plugins to what a client gets: the code, a reason that programs can tell
+// apart, and when another try is worth it, or 0. The file plugin.proto documents them.
 var pluginFailures = []struct {
 	kind   error
 	code   codes.Code
 	reason string
+	retry  time.Duration
 }{
-	{admin.ErrForbidden, codes.PermissionDenied, "ADMIN_TOKEN"},
-	{contract.ErrNotFound, codes.NotFound, "NOT_FOUND"},
-	{contract.ErrAmbiguous, codes.InvalidArgument, "AMBIGUOUS_NAME"},
-	{contract.ErrInvalid, codes.InvalidArgument, "INVALID_VALUE"},
-	{contract.ErrRefused, codes.InvalidArgument, "REFUSED"},
-	{contract.ErrTooLarge, codes.ResourceExhausted, "TOO_LARGE"},
-	{contract.ErrBusy, codes.ResourceExhausted, "BUSY"},
-	{contract.ErrReloading, codes.Aborted, "RELOADING"},
-	{contract.ErrReadOnly, codes.FailedPrecondition, "READ_ONLY"},
-	{contract.ErrBroken, codes.FailedPrecondition, "BROKEN"},
-	{contract.ErrTimeout, codes.DeadlineExceeded, "TIMEOUT"},
-	{contract.ErrDied, codes.Internal, "DIED"},
-	{contract.ErrAnswer, codes.Internal, "UNUSABLE_ANSWER"},
+	{admin.ErrForbidden, codes.PermissionDenied, "ADMIN_TOKEN", 0},
+	{contract.ErrNotFound, codes.NotFound, "NOT_FOUND", 0},
+	{contract.ErrAmbiguous, codes.InvalidArgument, "AMBIGUOUS_NAME", 0},
+	{contract.ErrInvalid, codes.InvalidArgument, "INVALID_VALUE", 0},
+	{contract.ErrRefused, codes.InvalidArgument, "REFUSED", 0},
+	{contract.ErrTooLarge, codes.ResourceExhausted, "TOO_LARGE", 0},
+	{contract.ErrBusy, codes.ResourceExhausted, "BUSY", busyRetry},
+	{contract.ErrReloading, codes.Aborted, "RELOADING", 0},
+	{contract.ErrReadOnly, codes.FailedPrecondition, "READ_ONLY", 0},
+	{contract.ErrBroken, codes.FailedPrecondition, "BROKEN", 0},
+	{contract.ErrTimeout, codes.DeadlineExceeded, "TIMEOUT", 0},
+	{contract.ErrDied, codes.Internal, "DIED", 0},
+	{contract.ErrAnswer, codes.Internal, "UNUSABLE_ANSWER", 0},
 }
 
 // fail returns the status that err means to the client. Of an error that has no kind only the log gets the text.
@@ -56,11 +57,7 @@ func (s *pluginService) fail(ctx context.Context, err error) error {
 		if !errors.Is(err, f.kind) {
 			continue
 		}
-		var retry time.Duration
-		if f.kind == contract.ErrBusy {
-			retry = busyRetry
-		}
-		return detailed(f.code, f.reason, err, retry)
+		return detailed(f.code, f.reason, err, f.retry)
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return status.FromContextError(err).Err()

@@ -29,8 +29,8 @@ func FromJSON(data []byte) (any, error) {
 	return v, nil
 }
 
-// EncodedFromJSON reads what a plugin is to decode. It is what FromJSON makes of data, but that a string is the bytes in
-// base64 (RFC 4648 §4), as ToJSON writes them. Errors are contract.ErrInvalid.
+// EncodedFromJSON reads what a plugin is to decode. It is what FromJSON makes of data, but that a string is the bytes
+// in base64 (RFC 4648 §4), as ToJSON writes them. Errors are contract.ErrInvalid.
 func EncodedFromJSON(data []byte) (any, error) {
 	v, err := FromJSON(data)
 	if err != nil {
@@ -75,8 +75,8 @@ func notJSON(err error) *fault {
 	return invalid("this is not JSON", err)
 }
 
-// reader builds a value from the tokens of a JSON text that is known to be valid. encoding/json by itself takes the last
-// of two members that have one name, and every number for a float64.
+// reader builds a value from the tokens of a JSON text that is known to be valid. encoding/json by itself takes the
+// last of two members that have one name, and every number for a float64.
 type reader struct{ *json.Decoder }
 
 func (r reader) value(depth int) (any, *fault) {

@@ -17,18 +17,18 @@ import (
 // UTF-8, and Go types that encoding/json refuses.
 func ToJSON(v any) ([]byte, error) {
 	w := &writer{}
-	w.encoder = json.NewEncoder(w)
+	w.encoder = json.NewEncoder(&w.out)
 	w.encoder.SetEscapeHTML(false) // Every answer with it says that it is JSON, and no page.
 	if f := w.value(v, 0); f != nil {
 		return nil, f
 	}
-	return w.Bytes(), nil
+	return w.out.Bytes(), nil
 }
 
 // writer writes arrays and objects, and leaves the rest to encoding/json, which by itself would write bytes and arrays
 // that are nil as null, change text that is not UTF-8, and not say where a number is that it cannot write.
 type writer struct {
-	bytes.Buffer
+	out     bytes.Buffer
 	encoder *json.Encoder
 }
 
@@ -58,7 +58,7 @@ func (w *writer) leaf(v any) *fault {
 	if err := w.encoder.Encode(v); err != nil {
 		return unusable("JSON cannot hold it", err)
 	}
-	w.Truncate(w.Len() - 1) // the newline that the encoder ends with
+	w.out.Truncate(w.out.Len() - 1) // the newline that the encoder ends with
 	return nil
 }
 
@@ -66,16 +66,16 @@ func (w *writer) array(list []any, depth int) *fault {
 	if depth > maxDepth {
 		return tooDeep()
 	}
-	w.WriteByte('[')
+	w.out.WriteByte('[')
 	for i, element := range list {
 		if i > 0 {
-			w.WriteByte(',')
+			w.out.WriteByte(',')
 		}
 		if f := w.value(element, depth); f != nil {
 			return f.inElement(i)
 		}
 	}
-	w.WriteByte(']')
+	w.out.WriteByte(']')
 	return nil
 }
 
@@ -83,10 +83,10 @@ func (w *writer) object(members map[string]any, depth int) *fault {
 	if depth > maxDepth {
 		return tooDeep()
 	}
-	w.WriteByte('{')
+	w.out.WriteByte('{')
 	for i, name := range slices.Sorted(maps.Keys(members)) {
 		if i > 0 {
-			w.WriteByte(',')
+			w.out.WriteByte(',')
 		}
 		if !utf8.ValidString(name) {
 			return unusable("JSON cannot hold a name that is not UTF-8", nil).inMember(name)
@@ -94,12 +94,12 @@ func (w *writer) object(members map[string]any, depth int) *fault {
 		if f := w.leaf(name); f != nil {
 			return f.inMember(name)
 		}
-		w.WriteByte(':')
+		w.out.WriteByte(':')
 		if f := w.value(members[name], depth); f != nil {
 			return f.inMember(name)
 		}
 	}
-	w.WriteByte('}')
+	w.out.WriteByte('}')
 	return nil
 }
 
