@@ -60,7 +60,7 @@ func writeFile(path string, content []byte) error {
 
 // overwrite writes content to a device or a pipe.
 func overwrite(path string, content []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // The caller says which file.
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}
@@ -74,7 +74,7 @@ func overwrite(path string, content []byte) error {
 // replace puts a new file with content in the place of the one at path.
 func replace(path string, content []byte, mode fs.FileMode) error {
 	name := path + ".podcli-" + rand.Text()
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode) //nolint:gosec // as above
 	if err != nil {
 		return fmt.Errorf("--output: %w", err)
 	}

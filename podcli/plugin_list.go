@@ -109,7 +109,7 @@ func row(s *pluginStatus, wide bool, now time.Time) []string {
 	return append(cells, s.Error)
 }
 
-// printRow prints the cells of a line. An empty one is shown as a dash, so that columns can be counted; the last is not.
+// printRow prints the cells of a line. An empty one is shown as a dash, so that columns can be counted, but the last.
 func printRow(table io.Writer, cells []string) {
 	for i, cell := range cells {
 		cell = strings.ReplaceAll(printable(cell), "\t", " ")
@@ -128,7 +128,7 @@ func pid(id int) string {
 	return strconv.Itoa(id)
 }
 
-// age returns the time since then in its largest unit, which is what one wants to know at a glance. A clock that differs
+// age returns the time since then in its largest unit: what one wants to know at a glance. A clock that differs
 // from the server's must not make it negative.
 func age(since, now time.Time) string {
 	const day = 24 * time.Hour

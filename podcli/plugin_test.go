@@ -269,7 +269,8 @@ func TestPluginOutputStaysWhenItFails(t *testing.T) {
 		_, _ = io.WriteString(w, "half")
 	})
 	for url, want := range map[string]string{
-		refusing: "Error: cbor: refused: no\n", cut: "Error: reading the answer to POST /plugins/cbor/encode: unexpected EOF\n",
+		refusing: "Error: cbor: refused: no\n",
+		cut:      "Error: reading the answer to POST /plugins/cbor/encode: unexpected EOF\n",
 	} {
 		wantResult(t, podcli("value", "plugin", "encode", "cbor", url, "-o", path), 1, "", want)
 		if content, err := os.ReadFile(path); err != nil || string(content) != "before" {
@@ -341,7 +342,7 @@ func TestPluginTokenStaysSecret(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	token, spoilt := filepath.Join(dir, "token"), filepath.Join(dir, "spoilt")
-	for path, content := range map[string]string{token: "s3cr3t", spoilt: "s3cr3t s3cr3t"} {
+	for path, content := range map[string]string{token: "s3cr3t", spoilt: "s3cr3t and more"} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +393,8 @@ func TestPluginErrors(t *testing.T) {
 	}{
 		{"in podinfo's words", []string{"list"}, says(501, `{"code":501,"message":"no plugins here\u001b"}`),
 			"Error: no plugins here\\x1b\n"},
-		{"another server", []string{"list"}, says(404, "<h1>404</h1>"), "Error: GET /plugins has the status code 404, not 200\n"},
+		{"another server", []string{"list"}, says(404, "<h1>404</h1>"),
+			"Error: GET /plugins has the status code 404, not 200\n"},
 		{"an answer that is no list", []string{"list"}, says(200, "<h1>Hi</h1>"),
 			"Error: the answer to GET /plugins is not what podinfo tells about plugins: invalid character '<'"},
 		{"later", []string{"encode", "cbor"}, late, "Error: plugin protocol-grpc-cbor is starting; try again in 3 s\n"},
