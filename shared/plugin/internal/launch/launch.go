@@ -7,13 +7,13 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/sirupsen/logrus"
+	"google.golang.org/grpc"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/plugin/internal/proc"
@@ -27,6 +27,8 @@ const (
 	patience = 5 * time.Second
 	// startTimeout is for Options without one.
 	startTimeout = 10 * time.Second
+	// overhead is what a message may have beside a value.
+	overhead = 64 << 10
 	// longestSocket is the length that the path of a Unix socket may have on every platform, less the 104th byte, which
 	// ends it: https://man.freebsd.org/cgi/man.cgi?unix(4).
 	longestSocket = 103
@@ -65,18 +67,14 @@ type Binary struct {
 
 // Process is a plugin that runs, or has run.
 type Process struct {
-	client   *goplugin.Client
-	protocol goplugin.ClientProtocol
-	runner   *runner
-	wire     wire.Client
-	info     contract.Info
+	runner     *runner
+	connection *connection
 
-	pinging chan struct{} // holds one token while a ping is under way
-	hurry   chan struct{} // closed when there is no time for grace
-	rush    sync.Once
-	stop    chan struct{} // closed to end the process
-	ask     sync.Once
-	ended   chan struct{} // closed when nothing is left
+	hurry chan struct{} // closed when there is no time for grace
+	rush  sync.Once
+	stop  chan struct{} // closed to end the process
+	ask   sync.Once
+	ended chan struct{} // closed when nothing is left
 }
 
 // Start starts the plugin and returns once it has said what it is. When it fails nothing is left of the process. The
@@ -92,14 +90,13 @@ func Start(ctx context.Context, o Options, b Binary) (*Process, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.StartTimeout)
 	defer cancel()
 	p := &Process{
-		runner:  newRunner(o, b),
-		pinging: make(chan struct{}, 1),
-		hurry:   make(chan struct{}),
-		stop:    make(chan struct{}),
-		ended:   make(chan struct{}),
+		runner: newRunner(o, b),
+		hurry:  make(chan struct{}),
+		stop:   make(chan struct{}),
+		ended:  make(chan struct{}),
 	}
-	p.client = goplugin.NewClient(config(o, p.runner))
-	if err := p.connect(ctx); err != nil {
+	p.connection = newConnection(config(o, p.runner), p.runner)
+	if err := p.connection.connect(ctx); err != nil {
 		close(p.hurry)
 		close(p.stop)
 		p.end()
@@ -123,54 +120,18 @@ func config(o Options, r *runner) *goplugin.ClientConfig {
 		SyncStdout:       r.output.writer("stdout"),
 		SyncStderr:       r.output.writer("stderr"),
 		Logger:           r.chatter,
+		// go-plugin takes answers of 2 GiB, also on the streams that are its own.
+		GRPCDialOptions: []grpc.DialOption{
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage + overhead)),
+		},
 	}
-}
-
-// connect does all that a plugin must do before it is one. It is go-plugin's calls that take no context: when time is
-// up the process is killed, which ends them.
-func (p *Process) connect(ctx context.Context) error {
-	defer context.AfterFunc(ctx, p.runner.abort)()
-	done := make(chan error, 1)
-	go func() { done <- p.dial(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done:
-		return errors.Join(ctx.Err(), err)
-	case <-time.After(patience):
-		return ctx.Err()
-	}
-}
-
-func (p *Process) dial(ctx context.Context) error {
-	protocol, err := p.client.Client()
-	if err != nil {
-		return err
-	}
-	p.protocol = protocol
-	dispensed, err := protocol.Dispense(wire.Dispensed)
-	if err != nil {
-		return err
-	}
-	client, ok := dispensed.(wire.Client)
-	if !ok {
-		return fmt.Errorf("the plugin set has a %T under %q", dispensed, wire.Dispensed)
-	}
-	p.wire = client
-	if p.info, err = client.Info(ctx); err != nil {
-		return fmt.Errorf("ask the plugin what it is: %w", err)
-	}
-	return p.Ping(ctx)
 }
 
 // Client is for calls of the plugin. After the process's end each fails with an error for which wire.Lost is true.
-func (p *Process) Client() wire.Client { return p.wire }
+func (p *Process) Client() wire.Client { return p.connection.wire }
 
 // Info is what the plugin said of itself when it was started.
-func (p *Process) Info() contract.Info { return p.info }
+func (p *Process) Info() contract.Info { return p.connection.info }
 
 // PID is the number of the process.
 func (p *Process) PID() int { return p.runner.process.PID() }
@@ -185,26 +146,7 @@ func (p *Process) Exit() string { return p.runner.process.Exit() }
 func (p *Process) Memory() uint64 { return p.runner.process.Memory() }
 
 // Ping fails when the plugin does not answer before ctx ends, or cannot any more.
-func (p *Process) Ping(ctx context.Context) error {
-	// go-plugin's own ping has no deadline. There is one at a time, so that a plugin that never answers holds one
-	// goroutine until it is killed, however often it is asked.
-	select {
-	case p.pinging <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	answer := make(chan error, 1)
-	go func() {
-		answer <- p.protocol.Ping()
-		<-p.pinging
-	}()
-	select {
-	case err := <-answer:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (p *Process) Ping(ctx context.Context) error { return p.connection.ping(ctx) }
 
 // Kill asks the plugin to end, kills it after two seconds, or once ctx ends, with all its descendants, and removes its
 // directory. It returns when that is done, and may be called at any time, by several at once and again.
@@ -229,11 +171,11 @@ func (p *Process) end() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		p.client.Kill()
+		p.connection.close()
 	}()
 	p.runner.await(p.hurry)
 	if !within(patience, closed) {
-		p.runner.log.Error("The connection to the plugin did not close")
+		p.runner.log.Error("The connection to the plugin does not close, though its process is gone")
 	}
 	p.runner.clear()
 }
