@@ -1,0 +1,289 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
+)
+
+type object = map[string]any
+
+func newTestCodec(t testing.TB) codec {
+	t.Helper()
+	c, err := newCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func form(name string, v any) object { return object{"$" + name: v} }
+
+// vectors are those of RFC 8949 appendix A that are encoded deterministically: both ways.
+var vectors = []struct {
+	hex   string
+	value any
+}{
+	{"00", int64(0)},
+	{"01", int64(1)},
+	{"0a", int64(10)},
+	{"17", int64(23)},
+	{"1818", int64(24)},
+	{"1819", int64(25)},
+	{"1864", int64(100)},
+	{"1903e8", int64(1000)},
+	{"1a000f4240", int64(1000000)},
+	{"1b000000e8d4a51000", int64(1000000000000)},
+	{"1bffffffffffffffff", uint64(18446744073709551615)},
+	{"c249010000000000000000", form("int", "18446744073709551616")},
+	{"3bffffffffffffffff", form("int", "-18446744073709551616")},
+	{"c349010000000000000000", form("int", "-18446744073709551617")},
+	{"20", int64(-1)},
+	{"29", int64(-10)},
+	{"3863", int64(-100)},
+	{"3903e7", int64(-1000)},
+	{"f90000", 0.0},
+	{"f98000", math.Copysign(0, -1)},
+	{"f93c00", 1.0},
+	{"fb3ff199999999999a", 1.1},
+	{"f93e00", 1.5},
+	{"f97bff", 65504.0},
+	{"fa47c35000", 100000.0},
+	{"fa7f7fffff", 3.4028234663852886e+38},
+	{"fb7e37e43c8800759c", 1.0e+300},
+	{"f90001", 5.960464477539063e-8},
+	{"f90400", 0.00006103515625},
+	{"f9c400", -4.0},
+	{"fbc010666666666666", -4.1},
+	{"f97c00", form("float", "Infinity")},
+	{"f97e00", form("float", "NaN")},
+	{"f9fc00", form("float", "-Infinity")},
+	{"f4", false},
+	{"f5", true},
+	{"f6", nil},
+	{"f0", form("simple", int64(16))},
+	{"f8ff", form("simple", int64(255))},
+	{"c074323031332d30332d32315432303a30343a30305a", form("time", "2013-03-21T20:04:00Z")},
+	{"d74401020304", object{"$tag": int64(23), "$value": []byte{1, 2, 3, 4}}},
+	{"d818456449455446", object{"$tag": int64(24), "$value": []byte{0x64, 0x49, 0x45, 0x54, 0x46}}},
+	{"d82076687474703a2f2f7777772e6578616d706c652e636f6d",
+		object{"$tag": int64(32), "$value": "http://www.example.com"}},
+	{"40", []byte{}},
+	{"4401020304", []byte{1, 2, 3, 4}},
+	{"60", ""},
+	{"6161", "a"},
+	{"6449455446", "IETF"},
+	{"62225c", `"\`},
+	{"62c3bc", "ü"},
+	{"63e6b0b4", "水"},
+	{"64f0908591", "\U00010151"},
+	{"80", []any{}},
+	{"83010203", []any{int64(1), int64(2), int64(3)}},
+	{"8301820203820405", []any{int64(1), []any{int64(2), int64(3)}, []any{int64(4), int64(5)}}},
+	{"a0", object{}},
+	{"a201020304", form("map", []any{[]any{int64(1), int64(2)}, []any{int64(3), int64(4)}})},
+	{"a26161016162820203", object{"a": int64(1), "b": []any{int64(2), int64(3)}}},
+	{"826161a161626163", []any{"a", object{"b": "c"}}},
+	{"a56161614161626142616361436164614461656145", object{"a": "A", "b": "B", "c": "C", "d": "D", "e": "E"}},
+}
+
+func TestVectors(t *testing.T) {
+	t.Parallel()
+	c := newTestCodec(t)
+	for _, v := range vectors {
+		t.Run(v.hex, func(t *testing.T) {
+			t.Parallel()
+			encoded, err := c.encode(v.value)
+			if got := hex.EncodeToString(encoded); err != nil || got != v.hex {
+				t.Errorf("encode(%v) = %s, %v; want %s", v.value, got, err, v.hex)
+			}
+			decoded, err := c.decode(unhex(t, v.hex))
+			if err != nil || !reflect.DeepEqual(decoded, v.value) {
+				t.Errorf("decode(%s) = %#v, %v; want %#v", v.hex, decoded, err, v.value)
+			}
+		})
+	}
+}
+
+// TestDecodeOnly has vectors of RFC 8949 appendix A that others may send, but that are not encoded deterministically,
+// or not by us.
+func TestDecodeOnly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		hex  string
+		want any
+	}{
+		{"fb7ff0000000000000", form("float", "Infinity")},
+		{"fa7fc00000", form("float", "NaN")},
+		{"f7", nil}, // undefined
+		{"c11a514b67b0", form("time", "2013-03-21T20:04:00Z")},
+		{"c1fb41d452d9ec200000", form("time", "2013-03-21T20:04:00.5Z")},
+		{"5f42010243030405ff", []byte{1, 2, 3, 4, 5}},
+		{"7f657374726561646d696e67ff", "streaming"},
+		{"9fff", []any{}},
+		{"9f018202039f0405ffff", []any{int64(1), []any{int64(2), int64(3)}, []any{int64(4), int64(5)}}},
+		{"bf61610161629f0203ffff", object{"a": int64(1), "b": []any{int64(2), int64(3)}}},
+		{"826161bf61626163ff", []any{"a", object{"b": "c"}}},
+		{"c24101", int64(1)}, // a bignum that needs none (§3.4.3)
+		{"a1410102", form("map", []any{[]any{form("bytes", []byte{1}), int64(2)}})},
+		{"a1cc413002", form("map", []any{[]any{object{"$tag": int64(12), "$value": form("bytes", []byte{'0'})}, int64(2)}})},
+		{"a1612401", form("map", []any{[]any{"$", int64(1)}})},
+		{"dbffffffffffffffff00", object{"$tag": uint64(math.MaxUint64), "$value": int64(0)}},
+	}
+	c := newTestCodec(t)
+	for _, test := range tests {
+		got, err := c.decode(unhex(t, test.hex))
+		if err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("decode(%s) = %#v, %v; want %#v", test.hex, got, err, test.want)
+		}
+	}
+}
+
+func TestEncodeOnly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		give any
+		want string
+	}{
+		{uint64(1), "01"},
+		{[]byte(nil), "40"},
+		{form("bytes", "AQIDBA=="), "4401020304"},
+		{form("int", "5"), "05"},
+		{form("time", "2013-03-21T21:04:00+01:00"), "c07819323031332d30332d32315432313a30343a30302b30313a3030"},
+		// RFC 8949 §4.2.1 orders the keys 10, 100, -1, "z", "aa", false like this.
+		{form("map", []any{[]any{false, nil}, []any{"aa", nil}, []any{"z", nil}, []any{int64(-1), nil},
+			[]any{uint64(100), nil}, []any{int64(10), nil}}), "a60af61864f620f6617af6626161f6f4f6"},
+		{form("map", []any{[]any{form("bytes", "AQ=="), nil}, []any{form("simple", int64(1)), nil}}), "a24101f6e1f6"},
+		{form("map", []any{[]any{nil, nil}}), "a1f6f6"},
+	}
+	c := newTestCodec(t)
+	for _, test := range tests {
+		encoded, err := c.encode(test.give)
+		if got := hex.EncodeToString(encoded); err != nil || got != test.want {
+			t.Errorf("encode(%v) = %s, %v; want %s", test.give, got, err, test.want)
+		}
+	}
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	t.Parallel()
+	deep, deeper := any(int64(1)), any(int64(1))
+	for range notation.MaxDepth + 1 {
+		deep, deeper = []any{deep}, []any{[]any{deeper}}
+	}
+	tests := []struct {
+		name string
+		give any
+		want string
+	}{
+		{"another type", struct{}{}, "a value of the Go type struct {} has no form in CBOR"},
+		{"text in no encoding", []any{"\xff"}, "$[0]: this text is not UTF-8"},
+		{"key in no encoding", object{"\xff": nil}, `the key "\xff" is not UTF-8`},
+		{"unknown form", object{"a": object{"$ref": "b"}}, `$["a"]: "$ref" in an object stands for what JSON lacks`},
+		{"base64", form("bytes", "AQ"), `$["$bytes"]: "AQ" is no base64`},
+		{"number", form("int", "1e3"), `"1e3" is no string of up to 1000 decimal digits`},
+		{"huge number", form("int", strings.Repeat("9", 1001)), "is no string of up to 1000 decimal digits"},
+		{"reserved simple value", form("simple", int64(24)), "24 is no simple value"},
+		{"simple value with a name", form("simple", int64(20)), "20 is no simple value"},
+		{"negative tag", object{"$tag": int64(-1), "$value": nil}, "-1 is no tag"},
+		{"tag with a form", object{"$tag": int64(0), "$value": "x"}, `write tag 0 as {"$time": ...}`},
+		{"array as key", form("map", []any{[]any{[]any{}, nil}}), "an array of 0 cannot be a key"},
+		{"bignum as key", form("map", []any{[]any{form("int", "1"), nil}}), "cannot be a key"},
+		{"NaN as key", form("map", []any{[]any{form("float", "NaN"), nil}}),
+			"an object cannot be a key; keys are numbers other than NaN"},
+		{"key twice", form("map", []any{[]any{int64(1), nil}, []any{uint64(1), nil}}),
+			`$["$map"][1]: the key 1 is there twice`},
+		{"too deep", deep, "it is nested deeper than 64 levels"},
+		{"much too deep", deeper, "it is nested deeper than 64 levels"},
+	}
+	c := newTestCodec(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.encode(test.give)
+			refused(t, err, test.want)
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		give []byte
+		want string
+	}{
+		{"nothing", nil, "there are no bytes"},
+		{"half an item", unhex(t, "83010"+"2"), "the bytes end in the middle"},
+		{"two items", unhex(t, "0000"), "1 bytes of extraneous data"},
+		{"reserved head", unhex(t, "1c"), "invalid additional information 28"},
+		{"break outside", unhex(t, "ff"), `unexpected "break" code`},
+		{"key twice", unhex(t, "a2616101616102"), "duplicate map key"},
+		{"text not UTF-8", unhex(t, "61ff"), "invalid UTF-8"},
+		{"array as key", unhex(t, "a1800"+"1"), "invalid map key type"},
+		{"time that is none", unhex(t, "c000"), "tag number 0 must be followed by text string"},
+		{"time after year 9999", unhex(t, "c11b000000e8d4a51000"), "is in no year from 0 to 9999"},
+		{"length of the universe", unhex(t, "9bffffffffffffffff"), "array length 18446744073709551615 is too large"},
+		{"length without elements", unhex(t, "9a7fffffff"), "exceeded max number of elements"},
+		{"bytes of the universe", unhex(t, "5b7fffffffffffffff"), "the bytes end in the middle"},
+		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 64 levels"},
+		{"too many", tooMany(), "it has more than 262144 values"},
+	}
+	c := newTestCodec(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.decode(test.give)
+			refused(t, err, test.want)
+		})
+	}
+}
+
+// tooMany is an array of 512 arrays that hold 512 numbers each: fewer elements in each than are allowed.
+func tooMany() []byte {
+	inner := append([]byte{0x99, 0x02, 0x00}, make([]byte, 512)...)
+	return append([]byte{0x99, 0x02, 0x00}, bytes.Repeat(inner, 512)...)
+}
+
+// FuzzDecode holds for any bytes: what is decoded can be encoded, and is then the same when decoded again.
+func FuzzDecode(f *testing.F) {
+	for _, v := range vectors {
+		f.Add(unhex(f, v.hex))
+	}
+	c := newTestCodec(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		value, err := c.decode(data)
+		if err != nil {
+			return
+		}
+		encoded, err := c.encode(value)
+		if err != nil {
+			t.Fatalf("%x became %#v, which cannot be encoded: %v", data, value, err)
+		}
+		again, err := c.decode(encoded)
+		if err != nil || !reflect.DeepEqual(again, value) {
+			t.Fatalf("%x became %#v, and %x of it %#v, %v", data, value, encoded, again, err)
+		}
+	})
+}
+
+func unhex(t testing.TB, text string) []byte {
+	t.Helper()
+	data, err := hex.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func refused(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
+	}
+}

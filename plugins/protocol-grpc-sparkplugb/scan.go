@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
+)
+
+// scanner looks through a message before it is read: 2 bytes can be a metric, which takes 500 in memory. It also looks
+// at the texts, which syntax proto2 lets be anything.
+type scanner struct {
+	left int // fields that there may be yet
+}
+
+// message returns what is wrong with a message. What is no message at all is left to those who read it.
+func (s *scanner) message(d protoreflect.MessageDescriptor, data []byte, depth int) error {
+	if depth > 3*notation.MaxDepth { // a template's metrics are 3 messages deeper than the metric that holds it
+		return notation.ErrTooDeep
+	}
+	for len(data) > 0 {
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return nil
+		}
+		length := protowire.ConsumeFieldValue(number, kind, data[n:])
+		if length < 0 {
+			return nil
+		}
+		if s.left--; s.left < 0 {
+			return notation.ErrTooMany
+		}
+		if f := d.Fields().ByNumber(number); f != nil && kind == protowire.BytesType {
+			if err := s.field(f, data[n:], depth); err != nil {
+				return err
+			}
+		}
+		data = data[n+length:]
+	}
+	return nil
+}
+
+func (s *scanner) field(f protoreflect.FieldDescriptor, data []byte, depth int) error {
+	content, _ := protowire.ConsumeBytes(data)
+	switch f.Kind() {
+	case protoreflect.MessageKind:
+		return s.message(f.Message(), content, depth+1)
+	case protoreflect.StringKind:
+		if !utf8.Valid(content) {
+			return fmt.Errorf("a %s is not UTF-8", f.Name())
+		}
+	}
+	return nil
+}
