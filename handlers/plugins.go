@@ -3,6 +3,7 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"mime"
@@ -127,7 +128,9 @@ func (a *API) convert(w http.ResponseWriter, r *http.Request, c conversion) {
 		a.pluginFailed(w, r, err)
 		return
 	}
-	sendJSON(w, http.StatusOK, body)
+	var indented bytes.Buffer
+	_ = json.Indent(&indented, body, "", "  ") // It fails for what is no JSON only.
+	sendJSON(w, http.StatusOK, indented.Bytes())
 }
 
 // readValue returns the value that the body stands for: what its JSON says, or the bytes that it is. Their buffer is

@@ -307,7 +307,7 @@ func TestConversionAnswers(t *testing.T) {
 		{"decoded bytes as JSON", "decode", "application/cbor", "application/json", content, isJSON, `"AP8="`},
 		{"nothing", "decode", "", "", []byte{}, octets, ""},
 		{"a value", "decode", "", "", map[string]any{"a": []any{content, int64(1), 1.5, nil, true, "<"}}, isJSON,
-			`{"a":["AP8=",1,1.5,null,true,"<"]}`},
+			"{\n  \"a\": [\n    \"AP8=\",\n    1,\n    1.5,\n    null,\n    true,\n    \"<\"\n  ]\n}"},
 		{"an encoded value", "encode", "application/cbor", "application/cbor", "text", isJSON, `"text"`},
 		{"null", "decode", "", "", nil, isJSON, "null"},
 		{"a large number", "decode", "", "", uint64(math.MaxUint64), isJSON, "18446744073709551615"},

@@ -36,16 +36,22 @@ type binary struct {
 // cluster is what no server links: the libraries of the platforms that it runs on belong to tests and tools.
 var cluster = []string{"knative.dev/", "k8s.io/", "sigs.k8s.io/"}
 
-// functions is what the functions do not link beside that: a gRPC server, or anything of gRPC, and the plugin host.
-var functions = append([]string{"google.golang.org/grpc", "github.com/hashicorp/go-plugin", module + "rpc",
-	module + "shared/plugin", module + "targets/internal/server"}, cluster...)
+// plugins is what it takes to run plugins. What the API knows of them is apart from it.
+var plugins = []string{
+	"github.com/hashicorp/", module + "shared/plugin/host", module + "shared/plugin/internal/", module + "plugins/",
+}
+
+// functions is what the functions do not link beside these: a gRPC server, or anything of gRPC.
+var functions = slices.Concat(cluster, plugins, []string{
+	"google.golang.org/grpc", module + "rpc", module + "targets/internal/server",
+})
 
 var binaries = []binary{
 	{"podinfo", 22 << 20, cluster},
 	{"podinfo-knative", 22 << 20, cluster},
 	{"bootstrap", 14 << 20, functions},
 	{"podinfo-function", 18_000_000, functions},
-	{"podcli", 12 << 20, cluster},
+	{"podcli", 12 << 20, slices.Concat(cluster, plugins)},
 }
 
 // TestBinariesLinkOnlyWhatTheirPlatformCanUse reads the packages of each binary from the go command.

@@ -72,6 +72,7 @@ const (
 	Flags      Capability = "flags"        // a server can be started with flags beside variables
 	Metrics    Capability = "metrics"      // GET /metrics shows the one process that serves all requests
 	Panic      Capability = "panic"        // a request may end the process
+	Plugins    Capability = "plugins"      // the server runs other programs beside itself
 	Storage    Capability = "storage"      // what one request stores is there for the next one
 	Switches   Capability = "switches"     // a switch that one request turns holds for the next one
 )
@@ -87,7 +88,7 @@ func Capabilities() []Capability {
 		AnyMethod, AnyPath, LargeBody, LongHeader, MegaBody, OwnPath, RawPath, RepeatedHeader, Upgrade,
 		AnyStatus, Challenge, Streaming,
 		GRPC, H2C, HangUp, MetricsWeb, RawHTTP, TLS, WebSocket,
-		Backends, Background, Cache, Drain, Exit, Files, Flags, Metrics, Panic, Storage, Switches,
+		Backends, Background, Cache, Drain, Exit, Files, Flags, Metrics, Panic, Plugins, Storage, Switches,
 	}
 }
 
@@ -199,10 +200,13 @@ type Group struct {
 	Services []string
 	Theme    string
 	// Settings are what a server must be started with for these cases, as in Target.Start. In them, ${dir} is the
-	// directory that Prepare filled and ${backend} the URL of the stub in backend.go.
+	// directory of Prepare and Programs and ${backend} the URL of the stub in backend.go.
 	Settings []string
 	// Prepare fills an empty directory with files for the server to read.
 	Prepare func(dir string) error
+	// Programs are main packages of this module, as paths from its root. Their binaries are put into the directory of
+	// Prepare under their own names.
+	Programs []string
 	// Fresh asks for a server that served nobody else even if there are no Settings.
 	Fresh bool
 	// Needs hold for all cases of the group.
@@ -213,7 +217,10 @@ type Group struct {
 }
 
 // own tells whether the group needs a server of its own.
-func (g Group) own() bool { return g.Fresh || g.Prepare != nil || len(g.Settings) > 0 }
+func (g Group) own() bool { return g.Fresh || g.files() || len(g.Settings) > 0 }
+
+// files tells whether the server reads files of the group.
+func (g Group) files() bool { return g.Prepare != nil || len(g.Programs) > 0 }
 
 // Case is one behavior.
 type Case struct {

@@ -40,6 +40,7 @@ func services() []service {
 		{"panic.proto", "panic", "PanicService",
 			map[string][2]string{"Panic": {"PanicRequest", "PanicResponse"}},
 			map[string]string{"PanicRequest": "", "PanicResponse": ""}},
+		pluginService(),
 		{"status/status.proto", "status", "StatusService",
 			map[string][2]string{"Status": {"StatusRequest", "StatusResponse"}},
 			map[string]string{"StatusRequest": "code", "StatusResponse": "status"}},
@@ -52,6 +53,28 @@ func services() []service {
 		{"version.proto", "version", "VersionService",
 			map[string][2]string{"Version": {"VersionRequest", "VersionResponse"}},
 			map[string]string{"VersionRequest": "", "VersionResponse": "version, commit"}},
+	}
+}
+
+func pluginService() service {
+	return service{
+		"plugin/plugin.proto", "plugin", "PluginService",
+		map[string][2]string{
+			"List": {"ListRequest", "ListResponse"}, "Get": {"GetRequest", "Plugin"},
+			"Encode": {"EncodeRequest", "EncodeResponse"}, "Decode": {"DecodeRequest", "DecodeResponse"},
+			"Reload": {"ReloadRequest", "Plugin"}, "Kill": {"KillRequest", "Plugin"}, "Start": {"StartRequest", "Plugin"},
+			"Delete": {"DeleteRequest", "DeleteResponse"},
+		},
+		map[string]string{
+			"ListRequest": "", "ListResponse": "repeated Plugin plugins", "GetRequest": "name",
+			"EncodeRequest": "name, Value value", "EncodeResponse": "Value value, content_type",
+			"DecodeRequest": "name, Value value", "DecodeResponse": "Value value, content_type",
+			"Value": "bytes raw, json", "ReloadRequest": "name", "KillRequest": "name", "StartRequest": "name",
+			"DeleteRequest": "name", "DeleteResponse": "",
+			"Plugin": "name, transport, state, since, error, sha256, int64 pid, PluginInfo info, int64 restarts, " +
+				"int64 reloads, int64 in_flight",
+			"PluginInfo": "name, version, description, content_type",
+		},
 	}
 }
 
@@ -98,23 +121,34 @@ func (s service) descriptor() *descriptorpb.FileDescriptorProto {
 	for name, fields := range s.messages {
 		message := &descriptorpb.DescriptorProto{Name: new(name)}
 		for i, field := range strings.FieldsFunc(fields, func(r rune) bool { return r == ',' }) {
-			message.Field = append(message.Field, fieldDescriptor(strings.TrimSpace(field), int32(i+1)))
+			message.Field = append(message.Field, s.field(strings.TrimSpace(field), int32(i+1)))
 		}
 		file.MessageType = append(file.MessageType, message)
 	}
 	return file
 }
 
-// fieldDescriptor reads "name", "int64 name" or "repeated name".
-func fieldDescriptor(text string, number int32) *descriptorpb.FieldDescriptorProto {
-	kind, label := descriptorpb.FieldDescriptorProto_TYPE_STRING, descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL
-	if name, found := strings.CutPrefix(text, "int64 "); found {
-		text, kind = name, descriptorpb.FieldDescriptorProto_TYPE_INT64
-	}
+// field reads "name", "int64 name" or "repeated name". A type with a capital letter is a message of the same service.
+func (s service) field(text string, number int32) *descriptorpb.FieldDescriptorProto {
+	label := descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL
 	if name, found := strings.CutPrefix(text, "repeated "); found {
 		text, label = name, descriptorpb.FieldDescriptorProto_LABEL_REPEATED
 	}
-	return &descriptorpb.FieldDescriptorProto{
-		Name: new(text), Number: new(number), Type: &kind, Label: &label,
+	field := &descriptorpb.FieldDescriptorProto{
+		Name: new(text), Number: new(number), Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), Label: &label,
 	}
+	kind, name, typed := strings.Cut(text, " ")
+	if !typed {
+		return field
+	}
+	field.Name = new(name)
+	switch kind {
+	case "int64":
+		field.Type = descriptorpb.FieldDescriptorProto_TYPE_INT64.Enum()
+	case "bytes":
+		field.Type = descriptorpb.FieldDescriptorProto_TYPE_BYTES.Enum()
+	default:
+		field.Type, field.TypeName = descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), new("."+s.pkg+"."+kind)
+	}
+	return field
 }

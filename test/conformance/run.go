@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // RunSlow is the environment variable that, when it is not empty, makes the slow cases run too.
@@ -172,13 +176,7 @@ func (r *run) start(t *testing.T, g Group) (s *server, why string) {
 	if why := r.futile(g); why != "" {
 		return nil, why
 	}
-	dir := ""
-	if g.Prepare != nil {
-		dir = t.TempDir()
-		if err := g.Prepare(dir); err != nil {
-			t.Fatalf("preparing the files: %v", err)
-		}
-	}
+	dir := g.prepare(t)
 	stub := httptest.NewServer(stubBackend())
 	t.Cleanup(stub.Close)
 	settings := make([]string, len(g.Settings))
@@ -200,11 +198,42 @@ func (r *run) start(t *testing.T, g Group) (s *server, why string) {
 	return s, ""
 }
 
+// prepare makes the directory with the files of the group, or returns "" when it has none.
+func (g Group) prepare(t testing.TB) string {
+	t.Helper()
+	if !g.files() {
+		return ""
+	}
+	dir := t.TempDir()
+	for _, program := range g.Programs {
+		// Not with the race detector, which needs more memory than a server may give to what it starts.
+		if err := install(testkit.Build(t, program, "-trimpath"), filepath.Join(dir, path.Base(program))); err != nil {
+			t.Fatalf("installing %s: %v", program, err)
+		}
+	}
+	if g.Prepare == nil {
+		return dir
+	}
+	if err := g.Prepare(dir); err != nil {
+		t.Fatalf("preparing the files: %v", err)
+	}
+	return dir
+}
+
+// install copies a program.
+func install(from, to string) error {
+	binary, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, binary, 0o700)
+}
+
 // futile says why no server has to be started for a group, for want of something that all its cases need, or returns
 // "". What depends on the addresses of the server shows only later.
 func (r *run) futile(g Group) string {
 	needs := slices.Clone(g.Needs)
-	if g.Prepare != nil {
+	if g.files() {
 		needs = append(needs, Files)
 	}
 	return r.target.refusing(needs...)

@@ -7,7 +7,7 @@ func Table() []Group {
 	return slices.Concat(
 		general(), limits(), timeouts(), protocols(),
 		identity(), page(), environment(), configurations(), settings(),
-		echo(), probes(), readOnly(), faults(), statuses(), delays(), tokens(), caching(), storing(), websockets(),
+		echo(), probes(), readOnly(), faults(), statuses(), delays(), tokens(), caching(), storing(), websockets(), plugins(),
 		documents(), prefixes(), metrics(), rpcs(), stopping(),
 	)
 }

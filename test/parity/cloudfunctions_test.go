@@ -27,6 +27,8 @@ func cloudFunctions() []platform {
 		},
 		Withholds: map[conformance.Capability]string{
 			conformance.GRPC: "the functions framework serves HTTP/1.1 only, and gRPC needs HTTP/2",
+			conformance.Plugins: "plugins are programs that run beside the function, and what is not answering a request gets " +
+				"no CPU there",
 		},
 		Limits: map[conformance.Capability]string{
 			conformance.Background: "an instance gets little of a processor while it serves no request",

@@ -39,7 +39,9 @@ func function(shape lambda.Shape) conformance.Target {
 		InfoKeys: []string{"aws_lambda_function_name", "aws_lambda_function_version", "aws_region"},
 		Lacks:    lacks(shape),
 		Withholds: map[conformance.Capability]string{
-			conformance.GRPC:      "a function is given whole requests, without HTTP/2's streams and trailers",
+			conformance.GRPC: "a function is given whole requests, without HTTP/2's streams and trailers",
+			conformance.Plugins: "plugins are programs that run beside the function, and what is not answering a request is " +
+				"frozen there",
 			conformance.WebSocket: "a function is given one request at a time and never sees the connection",
 		},
 		Limits: map[conformance.Capability]string{
