@@ -15,6 +15,9 @@ import (
 // longestHandshake has room for a certificate: https://github.com/hashicorp/go-plugin/blob/main/docs/internals.md.
 const longestHandshake = 8 << 10
 
+// shortCertificate is the longest that go-plugin does not take for a certificate.
+const shortCertificate = 50
+
 // handshake is the line by which a plugin says where and how it serves:
 // core version, version of our protocol, network, address, transport and, for mutual TLS, its certificate.
 type handshake struct {
@@ -54,7 +57,7 @@ func (h *handshake) agree(t contract.Transport, mtls bool) error {
 		return fmt.Errorf("the plugin serves version %q of the protocol, and this host version %s; build both from the "+
 			"same version of podinfo", brief(h.version), want)
 	}
-	if mtls && h.certificate == "" {
+	if mtls && len(h.certificate) <= shortCertificate {
 		return errors.New("the plugin has no certificate, though mutual TLS is on")
 	}
 	if !mtls {
