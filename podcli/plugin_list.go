@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,22 +53,18 @@ func listPlugins(out io.Writer, dialing *dialing, api *api, format string) error
 		return err
 	}
 	if format == "json" {
-		return printJSON(out, got.body)
+		return printJSON(out, string(got.body))
 	}
 	return printTable(out, list, format == "wide", time.Now())
 }
 
 // printJSON prints JSON as it is, but that a terminal is shown nothing that it may obey.
-func printJSON(out io.Writer, text []byte) error {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, bytes.TrimSpace(text), "", "  "); err != nil {
-		return err
-	}
-	shown := indented.String()
+func printJSON(out io.Writer, text string) error {
+	text = strings.TrimSpace(text)
 	if isTerminal(out) {
-		shown = printableLines(shown)
+		text = printableLines(text)
 	}
-	_, err := fmt.Fprintln(out, shown)
+	_, err := fmt.Fprintln(out, text)
 	return err
 }
 

@@ -121,17 +121,7 @@ func TestPluginList(t *testing.T) {
 		t.Parallel()
 		url, _ := standIn(t, says(200, body))
 		r := podcli("", "plugin", "list", "-o", "json", url)
-		var got, want any
-		if err := json.Unmarshal([]byte(r.stdout), &got); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal([]byte(body), &want); err != nil {
-			t.Fatal(err)
-		}
-		wantResult(t, r, 0, r.stdout, "")
-		if !equalJSON(t, got, want) || !strings.HasSuffix(r.stdout, "}\n]\n") {
-			t.Errorf("stdout is %s, want %s, indented", r.stdout, body)
-		}
+		wantResult(t, r, 0, body+"\n", "")
 	})
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
@@ -141,16 +131,6 @@ func TestPluginList(t *testing.T) {
 			t.Errorf("stdout is %q with exit status %d, want the names of the columns", r.stdout, r.code)
 		}
 	})
-}
-
-func equalJSON(t *testing.T, a, b any) bool {
-	t.Helper()
-	left, leftErr := json.Marshal(a)
-	right, rightErr := json.Marshal(b)
-	if leftErr != nil || rightErr != nil {
-		t.Fatal(leftErr, rightErr)
-	}
-	return string(left) == string(right)
 }
 
 func TestAge(t *testing.T) {
