@@ -66,6 +66,16 @@ bin/podinfo-function:
 bin/podcli:
 	@$(GO_BUILD) -o $@ ./podcli
 
+# The plugins that are here as samples. Where they are built to can be given to podinfo as --plugins-path.
+PLUGINS := $(patsubst %,bin/%,$(wildcard plugins/protocol-*))
+
+.PHONY: plugins
+plugins: $(PLUGINS) ## Build the plugins into bin/plugins/
+
+.PHONY: $(PLUGINS)
+$(PLUGINS): bin/%:
+	@$(GO_BUILD) -o $@ ./$*
+
 .PHONY: image
 image: ## Build the container image with docker or buildah (TARGET=k8s|knative|plugins)
 	@build=$$(command -v docker || command -v buildah) || { echo "make image needs docker or buildah" >&2; exit 1; }; \
