@@ -62,9 +62,11 @@ func (d *directories) close() error { return errors.Join(d.stage.Close(), d.sock
 func (d *directories) parts(o Options) parts {
 	options := launch.Options{
 		Log: o.Log, MTLS: o.MTLS, Dir: d.sockets.Path(), StartTimeout: o.StartTimeout, Limits: o.Limits.launch(),
-		Caller: o.Caller, Environ: os.Environ(),
+		Environ: os.Environ(),
 	}
 	start := func(ctx context.Context, f stage.File) (process, error) {
+		options := options
+		options.Caller = nameCaller(o.Caller, f.Name.File)
 		p, err := launch.Start(ctx, options, launch.Binary{Name: f.Name, Path: f.Path, SHA256: f.SHA256})
 		if err != nil {
 			return nil, err // And no interface that holds a nil pointer.

@@ -22,13 +22,13 @@ type caller struct {
 
 var _ contract.Caller = caller{}
 
-// Log writes a line to podinfo's log.
+// Log writes a line to podinfo's log, in the name of the plugin.
 func (c caller) Log(ctx context.Context, level, message string) error {
 	parsed, err := logLevel(level)
 	if err != nil {
 		return err
 	}
-	c.log.WithContext(ctx).Log(parsed, message)
+	c.log.WithContext(ctx).WithField("plugin", contract.PluginFrom(ctx)).Log(parsed, message)
 	return nil
 }
 

@@ -86,11 +86,13 @@ func TestCallerLogs(t *testing.T) {
 	c, lines := newCaller(t, "")
 	for _, level := range []string{"debug", "info", "warn", "error"} {
 		lines.Reset()
-		if err := c.Log(t.Context(), level, "two\nlines"); err != nil {
+		if err := c.Log(contract.WithPlugin(t.Context(), "protocol-grpc-a"), level, "two\nlines"); err != nil {
 			t.Errorf("at %s: %v", level, err)
 		}
-		if line := lines.String(); !strings.Contains(line, "level="+level) || strings.Count(line, "\n") != 1 {
-			t.Errorf("at %s the log has %q, want one line of that level", level, line)
+		line := lines.String()
+		if !strings.Contains(line, "level="+level) || !strings.Contains(line, "plugin=protocol-grpc-a") ||
+			strings.Count(line, "\n") != 1 {
+			t.Errorf("at %s the log has %q, want one line of that level and plugin", level, line)
 		}
 	}
 	lines.Reset()
