@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"mime"
@@ -123,14 +122,12 @@ func (a *API) convert(w http.ResponseWriter, r *http.Request, c conversion) {
 	if isBytes && a.sendContent(w, r, c.contentType(name), content) {
 		return
 	}
-	body, err := value.ToJSON(result)
+	body, err := value.ToIndentedJSON(result)
 	if err != nil {
 		a.pluginFailed(w, r, err)
 		return
 	}
-	var indented bytes.Buffer
-	_ = json.Indent(&indented, body, "", "  ") // It fails for what is no JSON only.
-	sendJSON(w, http.StatusOK, indented.Bytes())
+	sendJSON(w, http.StatusOK, body)
 }
 
 // readValue returns the value that the body stands for: what its JSON says, or the bytes that it is. Their buffer is

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -333,6 +334,20 @@ func TestConversionAnswers(t *testing.T) {
 				t.Errorf("the headers are %v", got.header)
 			}
 		})
+	}
+}
+
+// Indentation must not turn a few megabytes into gigabytes, which a value of many levels would make of it.
+func TestLargeAnswersAreNotIndented(t *testing.T) {
+	t.Parallel()
+	var deep any = slices.Repeat([]any{true}, 1<<16)
+	for range 900 {
+		deep = []any{deep}
+	}
+	m := &fakeManager{answer: func(context.Context, any) (any, error) { return deep, nil }}
+	got := send(t, "POST", serve(t, m.with)+"/plugins/cbor/decode", "x")
+	if want := 1<<16*len("true,") + 2*901 - 1; got.status != 200 || len(got.body) != want {
+		t.Errorf("got %d and %d bytes, want 200 and %d", got.status, len(got.body), want)
 	}
 }
 

@@ -2,9 +2,11 @@ package value_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,10 +115,10 @@ func TestEncodedFromJSON(t *testing.T) {
 			t.Errorf("%s is %#v, %v; want %#v", c.json, got, err, c.want)
 		}
 	}
-	for _, json := range []string{`"aGk"`, `"a-_="`, `"aGl="`, `"hello!"`, `{`} {
-		_, err := value.EncodedFromJSON([]byte(json))
+	for _, text := range []string{`"aGk"`, `"a-_="`, `"aGl="`, `"hello!"`, `{`} {
+		_, err := value.EncodedFromJSON([]byte(text))
 		if !errors.Is(err, contract.ErrInvalid) {
-			t.Errorf("%s: the error is %v, want an ErrInvalid", json, err)
+			t.Errorf("%s: the error is %v, want an ErrInvalid", text, err)
 		}
 	}
 }
@@ -191,6 +193,48 @@ func TestToJSONRefuses(t *testing.T) {
 	}
 }
 
+func TestToIndentedJSON(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{nil, `null`},
+		{[]any{}, `[]`},
+		{"[{,:\\\"", `"[{,:\\\""`},
+		{map[string]any{"a": []any{int64(1), "<"}, "b": []byte("hi")},
+			"{\n  \"a\": [\n    1,\n    \"<\"\n  ],\n  \"b\": \"aGk=\"\n}"},
+	} {
+		got, err := value.ToIndentedJSON(c.value)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v is %s, %v; want %s", c.value, got, err, c.want)
+		}
+	}
+	if _, err := value.ToIndentedJSON(math.NaN()); !errors.Is(err, contract.ErrAnswer) {
+		t.Errorf("NaN: the error is %v, want an ErrAnswer", err)
+	}
+}
+
+// A list of small elements that lies deep is a thousand times as long when it is indented.
+func TestIndentationIsBounded(t *testing.T) {
+	t.Parallel()
+	var v any = slices.Repeat([]any{true}, 1<<20)
+	for range 900 {
+		v = []any{v}
+	}
+	got, err := value.ToIndentedJSON(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := value.ToJSON(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, compact) {
+		t.Errorf("%d bytes became %d, want no indentation", len(compact), len(got))
+	}
+}
+
 // Whatever comes in is either refused, or a value that JSON can hold and that stays the same on a second way.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
@@ -217,6 +261,11 @@ func FuzzJSON(f *testing.F) {
 		twice, err := value.ToJSON(again)
 		if err != nil || !bytes.Equal(once, twice) {
 			t.Fatalf("%q was written as %q and then as %q, %v", data, once, twice, err)
+		}
+		var stripped bytes.Buffer
+		if indented, err := value.ToIndentedJSON(v); err != nil || json.Compact(&stripped, indented) != nil ||
+			!bytes.Equal(stripped.Bytes(), once) {
+			t.Fatalf("%q is indented as %q, %v", once, indented, err)
 		}
 		if _, err := value.EncodedFromJSON(data); err != nil && !errors.Is(err, contract.ErrInvalid) {
 			t.Fatalf("the error is %v, want an ErrInvalid", err)
