@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -45,9 +44,9 @@ type snapshot struct {
 	problems map[string]string // what is wrong with an entry, by its name
 }
 
-// look looks at the directory dir: at the entries that have a plugin's name, and at those of the given names, which are
+// look looks at the directory dir: at the entries that have a plugin's name, and at those that are known, which are
 // looked for even when so many entries came before them that they are not in the list.
-func look(dir string, names iter.Seq[string]) (snapshot, error) {
+func look(dir string, known map[string]mark) (snapshot, error) {
 	// With a separator at the end it is a directory that is opened, or nothing: a named pipe would make us wait.
 	root, err := os.OpenRoot(dir + string(filepath.Separator))
 	if err != nil {
@@ -58,7 +57,7 @@ func look(dir string, names iter.Seq[string]) (snapshot, error) {
 	if err := s.list(root); err != nil {
 		return snapshot{}, err
 	}
-	for name := range names {
+	for name := range known {
 		if _, listed := s.marks[name]; !listed {
 			s.marks[name] = mark{}
 		}

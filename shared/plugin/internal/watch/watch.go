@@ -55,8 +55,7 @@ type Options struct {
 // Watcher watches one directory. Make one with Open and end it with Close.
 type Watcher struct {
 	dir     string
-	poll    time.Duration
-	settle  time.Duration
+	pace    pace
 	changes chan Change
 
 	// These belong to the goroutine of run.
@@ -71,6 +70,12 @@ type Watcher struct {
 	close   func()
 }
 
+// pace says when the directory is looked at.
+type pace struct {
+	poll   time.Duration // this often
+	settle time.Duration // and, after an event, this long after the first look, or after the last event
+}
+
 // doubt is a difference that is reported when it still is the same at its due time.
 type doubt struct {
 	mark mark
@@ -80,24 +85,24 @@ type doubt struct {
 // Open watches the directory dir. The plugins that are there already are the first that Changes tells of. It fails when
 // dir cannot be read; that it cannot be watched is only logged, since it is polled too.
 func Open(dir string, o Options) (*Watcher, error) {
-	return open(dir, o, fsnotify.NewWatcher)
-}
-
-func open(dir string, o Options, create func() (*fsnotify.Watcher, error)) (*Watcher, error) {
-	dir = filepath.Clean(dir)
 	if o.Poll <= 0 {
 		o.Poll = defaultPoll
 	}
-	if _, err := look(dir, maps.Keys(map[string]mark{})); err != nil {
+	return open(dir, o.Log, pace{poll: o.Poll, settle: min(o.Poll/2, longestSettle)}, fsnotify.NewWatcher)
+}
+
+func open(dir string, log *logrus.Logger, pace pace, create func() (*fsnotify.Watcher, error)) (*Watcher, error) {
+	dir = filepath.Clean(dir)
+	if _, err := look(dir, nil); err != nil {
 		return nil, fmt.Errorf("cannot read the plugin directory %q: %w; create or mount it, or set no --plugins-path",
 			dir, err)
 	}
 	w := &Watcher{
-		dir: dir, poll: o.Poll, settle: min(o.Poll/2, longestSettle),
+		dir: dir, pace: pace,
 		changes:  make(chan Change),
 		notifier: notify.New(dir, create),
 		reported: map[string]mark{}, pending: map[string]doubt{},
-		told: told{dir: dir, poll: o.Poll, log: o.Log},
+		told: told{dir: dir, poll: pace.poll, log: log},
 		stop: make(chan struct{}),
 	}
 	w.close = sync.OnceFunc(func() {
@@ -122,17 +127,17 @@ func (w *Watcher) Close() error {
 func (w *Watcher) run() {
 	defer close(w.changes)
 	defer w.notifier.Close()
-	poll := time.NewTicker(w.poll)
+	poll := time.NewTicker(w.pace.poll)
 	defer poll.Stop()
-	second := time.NewTimer(w.settle) // the second look after a hint
+	second := time.NewTimer(w.pace.settle) // the second look after a hint
 	defer second.Stop()
 	hinted := false // and whether it is still to come
 	hint := func() {
 		if !hinted {
-			w.look(w.settle)
+			w.look(w.pace.settle)
 		}
 		hinted = true
-		second.Reset(w.settle) // While events come, the file is still being written.
+		second.Reset(w.pace.settle) // While events come, the file is still being written.
 	}
 	hint() // What is there at the start need not wait for two polls.
 	for {
@@ -147,13 +152,11 @@ func (w *Watcher) run() {
 			w.notifier.Close() // The next look watches anew.
 			hint()
 		case <-second.C:
-			hinted = false
-			if w.look(w.settle) {
-				hinted = true
-				second.Reset(w.settle)
+			if hinted = w.look(w.pace.settle); hinted {
+				second.Reset(w.pace.settle)
 			}
 		case <-poll.C:
-			w.look(w.poll / 2) // Less than until the next poll, which may be early when this one was late.
+			w.look(w.pace.poll / 2) // Less than until the next poll, which may be early when this one was late.
 		}
 	}
 }
@@ -164,7 +167,7 @@ func (w *Watcher) look(after time.Duration) (again bool) {
 	_, err := w.notifier.Ensure() // Before the look, so that no change falls between the two.
 	w.told.watch(err)
 	now := time.Now()
-	seen, err := look(w.dir, maps.Keys(w.reported))
+	seen, err := look(w.dir, w.reported)
 	if err == nil {
 		err = w.checkDevice(seen)
 	}
