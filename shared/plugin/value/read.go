@@ -15,12 +15,12 @@ import (
 
 // FromJSON reads one JSON text (RFC 8259). Objects become map[string]any and arrays []any. A number written without
 // fraction and exponent becomes an int64, or a uint64 when it is larger than that; any other is a float64. Errors are
-// contract.ErrInvalid.
+// contract.ErrInvalid, or contract.ErrTooLarge for more values than a plugin is to be bothered with.
 func FromJSON(data []byte) (any, error) {
 	if f := check(data); f != nil {
 		return nil, f
 	}
-	r := reader{json.NewDecoder(bytes.NewReader(data))}
+	r := &reader{Decoder: json.NewDecoder(bytes.NewReader(data)), left: maxValues}
 	r.UseNumber()
 	v, f := r.value(0)
 	if f != nil {
@@ -30,7 +30,7 @@ func FromJSON(data []byte) (any, error) {
 }
 
 // EncodedFromJSON reads what a plugin is to decode. It is what FromJSON makes of data, but that a string is the bytes
-// in base64 (RFC 4648 §4), as ToJSON writes them. Errors are contract.ErrInvalid.
+// in base64 (RFC 4648 §4), as ToJSON writes them. Errors are those of FromJSON.
 func EncodedFromJSON(data []byte) (any, error) {
 	v, err := FromJSON(data)
 	if err != nil {
@@ -77,9 +77,16 @@ func notJSON(err error) *fault {
 
 // reader builds a value from the tokens of a JSON text that is known to be valid. encoding/json by itself takes the
 // last of two members that have one name, and every number for a float64.
-type reader struct{ *json.Decoder }
+type reader struct {
+	*json.Decoder
+	left int // values that may still come
+}
 
-func (r reader) value(depth int) (any, *fault) {
+func (r *reader) value(depth int) (any, *fault) {
+	if r.left == 0 {
+		return nil, &fault{kind: contract.ErrTooLarge, text: fmt.Sprintf("the JSON holds more than %d values", maxValues)}
+	}
+	r.left--
 	token, err := r.Token()
 	if err != nil {
 		return nil, notJSON(err)
@@ -95,7 +102,7 @@ func (r reader) value(depth int) (any, *fault) {
 }
 
 // container reads the rest of an array or object, after the bracket that opened it.
-func (r reader) container(open json.Delim, depth int) (v any, f *fault) {
+func (r *reader) container(open json.Delim, depth int) (v any, f *fault) {
 	if depth > maxDepth {
 		return nil, invalid(fmt.Sprintf("the JSON is nested deeper than %d levels", maxDepth), nil)
 	}
@@ -111,7 +118,7 @@ func (r reader) container(open json.Delim, depth int) (v any, f *fault) {
 	return v, notJSON(err)
 }
 
-func (r reader) array(depth int) (any, *fault) {
+func (r *reader) array(depth int) (any, *fault) {
 	list := []any{}
 	for r.More() {
 		v, f := r.value(depth)
@@ -123,7 +130,7 @@ func (r reader) array(depth int) (any, *fault) {
 	return list, nil
 }
 
-func (r reader) object(depth int) (any, *fault) {
+func (r *reader) object(depth int) (any, *fault) {
 	members := map[string]any{}
 	for r.More() {
 		token, err := r.Token()

@@ -8,3 +8,7 @@ package value
 // maxDepth is how many arrays and objects may lie within each other. What walks a value calls itself for each of them,
 // on both sides of the wire; nothing that people write comes near.
 const maxDepth = 1000
+
+// maxValues is how many values JSON may hold, those within arrays and objects included. An empty object takes 2 bytes
+// of JSON and hundreds in memory, here and in the plugin, so that the size of a body bounds nothing.
+const maxValues = 1 << 18

@@ -98,6 +98,22 @@ func TestFromJSONRefuses(t *testing.T) {
 	}
 }
 
+// A few megabytes of JSON must not become gigabytes of values.
+func TestFromJSONTakesSoManyValues(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 18
+	for _, element := range []string{"0", "{}", `"x"`} {
+		all := "[" + strings.Repeat(element+",", most-2) + element + "]" // The array counts too.
+		if v, err := value.FromJSON([]byte(all)); err != nil || len(v.([]any)) != most-1 {
+			t.Errorf("%d times %s: %v, want none to be refused", most-1, element, err)
+		}
+		_, err := value.FromJSON([]byte("[0," + all[1:]))
+		if !errors.Is(err, contract.ErrTooLarge) || !strings.Contains(err.Error(), "more than 262144 values") {
+			t.Errorf("%d times %s: the error is %v, want an ErrTooLarge", most, element, err)
+		}
+	}
+}
+
 func TestEncodedFromJSON(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
