@@ -74,7 +74,8 @@ func (r *runner) Start(context.Context) error {
 		return context.Canceled
 	}
 	p, err := proc.Start(proc.Spec{
-		Path: r.binary.Path, Name: r.binary.Name.File, Env: r.env, Dir: r.dir, Limits: r.options.Limits,
+		Path: r.binary.Path, Name: r.binary.Name.File, Env: r.env, Dir: r.dir,
+		Limits: r.options.Limits, Cgroup: proc.Delegated(),
 	})
 	if err != nil {
 		r.refused = err

@@ -7,12 +7,13 @@ import (
 
 // slack is what a process may map beyond Limits.MemoryBytes. The kernel counts what is mapped to be written to, not what
 // is used, and Go maps its heap in pieces of 64 MiB.
-const slack = 128 << 20
+const slack = 96 << 20
 
 // Limits bound what a process may take. Zero is no limit.
 type Limits struct {
 	MemoryBytes int64   // of memory; a process that asks for more gets none, of which most programs die
-	CPUs        float64 // that a Go program plans with (GOMAXPROCS), and no more
+	CPUs        float64 // of which a Go program plans with as many (GOMAXPROCS) and a control group gives no more
+	Processes   int64   // and threads at a time, which needs a control group
 	MaxFiles    int64   // descriptors that are open at a time
 	FileBytes   int64   // of the largest file that the process may write
 }

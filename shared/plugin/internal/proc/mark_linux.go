@@ -56,6 +56,20 @@ func (m mark) sweep(deadline time.Time) error {
 	}
 }
 
+// reap waits for those with the mark that came to this process as orphans and have ended, but not for the one that it
+// started itself.
+func (m mark) reap(own int) {
+	found, err := m.find()
+	if err != nil {
+		return
+	}
+	for _, pid := range found {
+		if pid != own {
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil) // of no effect on others
+		}
+	}
+}
+
 // find returns the processes that carry the mark.
 func (m mark) find() ([]int, error) {
 	proc, err := os.Open("/proc")

@@ -38,16 +38,19 @@ type Spec struct {
 	Env    []string // all of its environment, but for what follows from Limits
 	Dir    string   // where it works
 	Limits Limits
+	Cgroup string // in which the process gets a control group of its own; see Delegated
 }
 
 // Process is a program that was started. Whoever started it reads Stdout and Stderr to their ends.
 type Process struct {
 	Stdout, Stderr *os.File
 
-	pid    int
-	limits Limits
+	spec   Spec
+	leash  leash
 	cmd    *exec.Cmd
-	life   *os.File
+	pid    int
+	files  [3]*os.File // the program's ends of the pipes
+	life   *os.File    // our end
 	exited chan struct{}
 	gone   chan struct{}
 	exit   string
@@ -57,19 +60,14 @@ type Process struct {
 
 // Start starts the program, which runs already when Start returns.
 func Start(s Spec) (*Process, error) {
-	p := &Process{limits: s.Limits, exited: make(chan struct{}), gone: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: s.Path, Args: []string{s.Name}}
-	p.cmd.Dir = s.Dir
-	p.cmd.Env = append(s.Limits.environ(), s.Env...)
-	p.cmd.SysProcAttr = attributes()
-	theirs, err := p.open()
-	if err != nil {
+	p := &Process{spec: s, exited: make(chan struct{}), gone: make(chan struct{})}
+	if err := p.open(); err != nil {
 		return nil, fmt.Errorf("open the pipes of %s: %w", s.Path, err)
 	}
 	started := make(chan error)
 	go p.run(started)
-	err = <-started
-	closeAll(theirs...)
+	err := <-started
+	closeAll(p.files[:]...)
 	if err != nil {
 		p.Release()
 		closeAll(p.life)
@@ -78,23 +76,20 @@ func Start(s Spec) (*Process, error) {
 	return p, nil
 }
 
-// open makes the pipes, and returns the ends that are the program's.
-func (p *Process) open() (theirs []*os.File, err error) {
+// open makes the pipes.
+func (p *Process) open() error {
 	var all []*os.File
 	for range 3 {
 		r, w, err := os.Pipe()
 		if err != nil {
 			closeAll(all...)
-			return nil, err
+			return err
 		}
 		all = append(all, r, w)
 	}
-	life := all[4]
 	p.Stdout, p.Stderr, p.life = all[0], all[2], all[5]
-	// Files and not writers: exec would wait for the pipes before it notices that the process has ended.
-	p.cmd.Stdout, p.cmd.Stderr = all[1], all[3]
-	p.cmd.ExtraFiles = []*os.File{life}
-	return []*os.File{all[1], all[3], life}, nil
+	p.files = [3]*os.File{all[1], all[3], all[4]}
+	return nil
 }
 
 // run is the process's own goroutine. It keeps its thread for itself, because the kernel ties two things to the thread
@@ -104,22 +99,50 @@ func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer close(p.gone)
 	prepareThread()
-	if err := p.cmd.Start(); err != nil {
+	if err := p.start(); err != nil {
 		started <- err
 		return
 	}
 	p.pid = p.cmd.Process.Pid
-	m := constrain(p.pid, p.limits)
+	p.leash.constrain(p.pid, p.spec.Limits)
 	started <- nil
 
+	var watch sync.WaitGroup
+	watch.Go(func() { p.leash.watch(p.pid, p.exited) })
 	waitExit(p.pid)
 	// The number is the process's until it is waited for, so that the group can have no namesake yet.
 	killGroup(p.pid)
 	_ = p.cmd.Wait() // says no more than the state does
 	p.exit = p.cmd.ProcessState.String()
 	close(p.exited)
-	p.left = m.sweep(time.Now().Add(sweep))
+	watch.Wait()
+	p.left = p.leash.sweep(time.Now().Add(sweep))
 	closeAll(p.life)
+}
+
+// start starts the program, if need be without a control group: a container may be allowed to make one and not to start a
+// process in it.
+func (p *Process) start() error {
+	p.leash = newLeash(p.spec.Cgroup, p.spec.Limits)
+	p.cmd = p.command()
+	err := p.cmd.Start()
+	if err != nil && p.leash.drop() {
+		p.cmd = p.command()
+		err = p.cmd.Start()
+	}
+	return err
+}
+
+func (p *Process) command() *exec.Cmd {
+	return &exec.Cmd{
+		Path: p.spec.Path,
+		Args: []string{p.spec.Name},
+		Env:  append(p.spec.Limits.environ(), p.spec.Env...),
+		Dir:  p.spec.Dir,
+		// Files and not writers: exec would wait for the pipes before it notices that the process has ended.
+		Stdout: p.files[0], Stderr: p.files[1], ExtraFiles: p.files[2:],
+		SysProcAttr: p.leash.attributes(),
+	}
 }
 
 // PID is the number of the process.

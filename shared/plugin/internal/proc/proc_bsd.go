@@ -4,4 +4,4 @@ package proc
 
 import "syscall"
 
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func (leash) attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,10 +14,6 @@ import (
 // holds counts as if it were half of all memory more.
 // https://docs.kernel.org/filesystems/proc.html#proc-pid-oom-adj-proc-pid-oom-score-adj
 const likelier = 500
-
-func attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
 
 // prepareThread gives the calling thread what the process that it starts shall inherit, and makes this process the one
 // to which orphans among its descendants come, who would otherwise go to the first process of the system and be no
@@ -36,22 +31,20 @@ func prepareThread() {
 
 // constrain limits and marks the process that was started a moment ago. A platform that takes away a limit must not
 // take away the plugin with it, so that each is set as far as the system allows.
-func constrain(pid int, l Limits) mark {
-	m := newMark()
-	m.put(pid)
+func (l leash) constrain(pid int, limits Limits) {
+	l.mark.put(pid)
 	limit(pid, unix.RLIMIT_CORE, 0) // a dump would hold what clients sent
-	if l.MemoryBytes > 0 {
+	if limits.MemoryBytes > 0 {
 		// Not RLIMIT_AS: Go reserves far more addresses than it uses.
-		limit(pid, unix.RLIMIT_DATA, uint64(l.MemoryBytes)+slack)
+		limit(pid, unix.RLIMIT_DATA, uint64(limits.MemoryBytes)+slack)
 	}
-	if l.MaxFiles > 0 {
-		limit(pid, unix.RLIMIT_NOFILE, uint64(l.MaxFiles))
+	if limits.MaxFiles > 0 {
+		limit(pid, unix.RLIMIT_NOFILE, uint64(limits.MaxFiles))
 	}
-	if l.FileBytes > 0 {
-		limit(pid, unix.RLIMIT_FSIZE, uint64(l.FileBytes))
+	if limits.FileBytes > 0 {
+		limit(pid, unix.RLIMIT_FSIZE, uint64(limits.FileBytes))
 	}
 	preferAsVictim(pid)
-	return m
 }
 
 // limit lowers a limit of the process. It leaves alone what is lower already.

@@ -6,13 +6,22 @@ import "time"
 
 // What only Linux has, or has in a form that is worth the code.
 
-type mark struct{}
+type leash struct{}
 
-func (mark) sweep(time.Time) error { return nil }
+func newLeash(string, Limits) leash { return leash{} }
+
+func (*leash) drop() bool { return false }
+
+func (leash) constrain(int, Limits) {}
+
+func (leash) watch(int, <-chan struct{}) {}
+
+func (leash) sweep(time.Time) error { return nil }
+
+// Delegated returns nothing: there are no control groups.
+func Delegated() string { return "" }
 
 func prepareThread() {}
-
-func constrain(int, Limits) mark { return mark{} }
 
 func waitExit(int) {}
 

@@ -2,6 +2,6 @@ package proc
 
 import "syscall"
 
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+func (leash) attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
 
 func killGroup(int) {}

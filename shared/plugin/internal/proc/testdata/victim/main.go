@@ -23,6 +23,8 @@ func main() {
 		"hang":     hang,
 		"family":   family,
 		"orphans":  orphans,
+		"zombies":  zombies,
+		"comet":    comet,
 		"bomb":     bomb,
 		"tell":     tell,
 		"eat":      eat,
@@ -70,22 +72,39 @@ func family() {
 func orphans() {
 	n, _ := strconv.Atoi(os.Getenv("N"))
 	for range n {
-		c := start(os.Getenv("CHILD")+"hang", &syscall.SysProcAttr{Setsid: true})
+		child := os.Getenv("CHILD")
+		if child == "" {
+			child = "hang"
+		}
+		c := start(child, &syscall.SysProcAttr{Setsid: true})
 		fmt.Println("orphan", c.Process.Pid)
 	}
+}
+
+// zombies has grandchildren that end after their parent.
+func zombies() {
+	_ = start("orphans", nil, "N=3", "CHILD=exit").Wait()
+	hang()
+}
+
+// comet is one process at a time, each of which has ended before it is found.
+func comet() {
+	if os.Getenv("FLYING") == "" {
+		fmt.Println("flying")
+		_ = start("comet", &syscall.SysProcAttr{Setsid: true}, "FLYING=yes")
+		hang()
+	}
+	_ = start("comet", &syscall.SysProcAttr{Setsid: true}, "FLYING=yes")
 }
 
 // bomb starts two like itself, in sessions of their own, and so on down to a few hundred processes at a time.
 func bomb() {
 	depth, _ := strconv.Atoi(os.Getenv("DEPTH"))
-	if depth == 0 {
-		fmt.Println("armed")
-	}
-	for depth < 6 {
-		for range 2 {
+	fmt.Println("armed")
+	for range 2 {
+		if depth < 6 {
 			_ = start("bomb", &syscall.SysProcAttr{Setsid: true}, "DEPTH="+strconv.Itoa(depth+1))
 		}
-		break
 	}
 	for {
 		time.Sleep(time.Hour)
@@ -139,6 +158,7 @@ func eat() {
 			b[i] = 1
 		}
 		all = append(all, b)
+		fmt.Println("has", len(all)*8, "MiB")
 		if len(all) > 512 {
 			fmt.Println("had 4 GiB")
 			return

@@ -1,0 +1,70 @@
+package proc
+
+import (
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// leash is what a process cannot slip: the mark, and a control group where there is one.
+type leash struct {
+	mark  mark
+	group *group
+}
+
+func newLeash(parent string, l Limits) leash { return leash{newMark(), newGroup(parent, l)} }
+
+// attributes are those to start the process with.
+func (l leash) attributes() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if l.group != nil {
+		a.UseCgroupFD, a.CgroupFD = true, l.group.fd
+	}
+	return a
+}
+
+// drop gives up the control group, in which the process could not be started, and tells whether there was one.
+func (l *leash) drop() bool {
+	if l.group == nil {
+		return false
+	}
+	l.group.remove(time.Now())
+	l.group = nil
+	return true
+}
+
+// watch reaps the orphans that end while the process lives, until exited is closed.
+func (l leash) watch(pid int, exited <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-exited:
+			return
+		case <-tick.C:
+			if zombies() {
+				l.mark.reap(pid)
+			}
+		}
+	}
+}
+
+// sweep ends what the process left, and returns when all of it is gone.
+func (l leash) sweep(deadline time.Time) error {
+	if l.group != nil {
+		l.group.kill()
+	}
+	err := l.mark.sweep(deadline)
+	if l.group != nil {
+		l.group.remove(deadline)
+	}
+	return err
+}
+
+// zombies tells whether a child of this process, whoever started it, has ended and was not waited for. It waits for none.
+func zombies() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
+}
