@@ -17,6 +17,7 @@ import (
 	"github.com/podinfo-targets/podinfo/rpc/pb/envpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/headerpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/infopb"
+	"github.com/podinfo-targets/podinfo/rpc/pb/pluginpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/statuspb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/tokenpb"
 	"github.com/podinfo-targets/podinfo/rpc/pb/versionpb"
@@ -39,6 +40,7 @@ func callEverything(t *testing.T, address string) (answers []string) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer not.a.token")
+	refused := map[string]codes.Code{"plugins": codes.Unimplemented, "validate": codes.Unauthenticated}
 	for method, call := range map[string]func() (any, error){
 		"delay": func() (any, error) { return delaypb.NewDelayServiceClient(conn).Delay(ctx, &delaypb.DelayRequest{}) },
 		"echo": func() (any, error) {
@@ -49,6 +51,9 @@ func callEverything(t *testing.T, address string) (answers []string) {
 			return headerpb.NewHeaderServiceClient(conn).Header(ctx, &headerpb.HeaderRequest{})
 		},
 		"info": func() (any, error) { return infopb.NewInfoServiceClient(conn).Info(ctx, &infopb.InfoRequest{}) },
+		"plugins": func() (any, error) {
+			return pluginpb.NewPluginServiceClient(conn).List(ctx, &pluginpb.ListRequest{})
+		},
 		"status": func() (any, error) {
 			return statuspb.NewStatusServiceClient(conn).Status(ctx, &statuspb.StatusRequest{Code: "Ok"})
 		},
@@ -62,12 +67,8 @@ func callEverything(t *testing.T, address string) (answers []string) {
 			return tokenpb.NewTokenServiceClient(conn).TokenValidate(ctx, &tokenpb.TokenRequest{})
 		},
 	} {
-		want := codes.OK
-		if method == "validate" {
-			want = codes.Unauthenticated
-		}
 		answer, err := call()
-		if status.Code(err) != want {
+		if want := refused[method]; status.Code(err) != want {
 			t.Errorf("%s by gRPC: %v, want %s", method, err, want)
 		}
 		answers = append(answers, fmt.Sprint(answer, err))
