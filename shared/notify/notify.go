@@ -69,8 +69,8 @@ func (n *Notifier) Events() <-chan fsnotify.Event {
 	return n.watcher.Events
 }
 
-// Errors returns the channel of errors, which stays silent while there is no watch. An error says that events were lost;
-// after Close, Ensure watches anew.
+// Errors returns the channel of errors, which stays silent while there is no watch. An error says that events were
+// lost; after Close, Ensure watches anew.
 func (n *Notifier) Errors() <-chan error {
 	if n.watcher == nil {
 		return nil

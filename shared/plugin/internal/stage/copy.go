@@ -111,7 +111,7 @@ func checkProgram(f io.ReaderAt) error {
 	case head == "\x7fELF":
 	case runtime.GOOS == "darwin" && head == "\xcf\xfa\xed\xfe": // Mach-O, 64 bit
 	default:
-		return fmt.Errorf("it is no program: it begins with %q, and neither as an ELF file nor with #!", head)
+		return fmt.Errorf("it is no program: it begins with %q, not with #! and not as an ELF file", head)
 	}
 	return nil
 }

@@ -14,8 +14,9 @@ import (
 const (
 	prefix     = "podinfo-plugins-"
 	lockSuffix = ".lock"
-	// attempts bounds how often a new name is tried because another process took the lock of the last one for one that
-	// a killed process left behind.
+	random     = 8 // characters of a name, of 32 different ones; the path of a socket may not be long
+	// attempts bounds how often a new name is tried because there is one like it, or because another process took its
+	// lock for one that a killed process left behind.
 	attempts = 10
 )
 
@@ -60,7 +61,7 @@ func newDirectory(base string, given bool) (*directory, error) {
 		return nil, err
 	}
 	if given {
-		if err := os.MkdirAll(base, 0o700); err != nil {
+		if err := os.MkdirAll(base, 0o700); err != nil { //nolint:gosec // The user says where.
 			return nil, err
 		}
 	}
@@ -87,8 +88,11 @@ func newDirectory(base string, given bool) (*directory, error) {
 // lockNew makes a lock file of a new name and locks it. It returns the name without the suffix.
 func lockNew(root *os.Root) (name string, lock *os.File, err error) {
 	for range attempts {
-		name = prefix + rand.Text()
+		name = prefix + rand.Text()[:random]
 		lock, err = root.OpenFile(name+lockSuffix, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
 		if err != nil {
 			return "", nil, err
 		}
@@ -100,7 +104,7 @@ func lockNew(root *os.Root) (name string, lock *os.File, err error) {
 			return "", nil, errors.Join(err, root.Remove(name+lockSuffix))
 		}
 	}
-	return "", nil, fmt.Errorf("other processes took the lock away %d times in a row", attempts)
+	return "", nil, fmt.Errorf("other processes took the name or its lock %d times in a row", attempts)
 }
 
 // isAt tells whether f is the file that has the name, and not one that had it and was deleted.
@@ -145,5 +149,6 @@ func (d *directory) remove() error {
 	if d.root != nil {
 		err = d.root.Close()
 	}
+	//nolint:gosec // It is below the directory that the user says, under a name that we made.
 	return errors.Join(err, os.RemoveAll(d.path), os.Remove(d.path+lockSuffix), d.lock.Close())
 }

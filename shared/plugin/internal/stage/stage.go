@@ -74,8 +74,8 @@ func Open(dir string, o Options) (*Stage, error) {
 	return s, nil
 }
 
-// Add stages the file source of the plugin name. Content that is staged already is not kept twice. The caller passes the
-// File to Release when it needs it no more.
+// Add stages the file source of the plugin name. Content that is staged already is not kept twice. The caller passes
+// the File to Release when it needs it no more.
 //
 // The error says what is wrong with the file and how to mend it; after it nothing of the file is left. That of ctx is
 // wrapped in it when ctx ends the copying.

@@ -77,7 +77,7 @@ func TestAddRefuses(t *testing.T) {
 		{"empty", func(t *testing.T, dir, _ string) { write(t, dir, cbor, "") }, "it is empty"},
 		{
 			"text", func(t *testing.T, dir, _ string) { write(t, dir, cbor, "hello") },
-			`it is no program: it begins with "hell", and neither as an ELF file nor with #!`,
+			`it is no program: it begins with "hell", not with #! and not as an ELF file`,
 		},
 		{"one byte", func(t *testing.T, dir, _ string) { write(t, dir, cbor, "#") }, `it begins with "#"`},
 		{

@@ -80,26 +80,32 @@ func (s *snapshot) list(root *os.Root) error {
 		return err
 	}
 	s.device = device(info)
-	entries, err := d.ReadDir(maxEntries + 1)
+	// ReadDir would ask for more of each entry than its name, and fail when there is no answer for one of them.
+	names, err := d.Readdirnames(maxEntries + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if len(entries) > maxEntries {
+	if len(names) > maxEntries {
 		s.problems["."] = fmt.Sprintf("it has more than %d entries; some are left out, perhaps plugins too", maxEntries)
 	}
-	for _, entry := range entries[:min(len(entries), maxEntries)] {
-		s.add(entry)
+	for _, name := range names[:min(len(names), maxEntries)] {
+		s.add(root, name)
 	}
 	return nil
 }
 
 // add notes an entry if it has the name of a plugin. Hidden files, which are kubelet's and those of copies under way,
 // and directories may have any name.
-func (s *snapshot) add(entry fs.DirEntry) {
-	name := entry.Name()
-	if _, err := contract.ParseName(name); err == nil {
+func (s *snapshot) add(root *os.Root, name string) {
+	_, err := contract.ParseName(name)
+	if err == nil {
 		s.marks[name] = mark{}
-	} else if !strings.HasPrefix(name, ".") && !entry.IsDir() {
+		return
+	}
+	if strings.HasPrefix(name, ".") {
+		return
+	}
+	if info, statErr := root.Lstat(name); statErr == nil && !info.IsDir() {
 		s.problems[name] = err.Error()
 	}
 }

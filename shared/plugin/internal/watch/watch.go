@@ -1,7 +1,7 @@
 // Package watch tells which plugins are added to the directory that holds them, changed there and removed.
 //
-// The directory is usually a volume that many pods share. A change that another node made to it raises no event here, so
-// the directory is polled: what counts is the look at it. An event is a hint to look earlier.
+// The directory is usually a volume that many pods share. A change that another node made to it raises no event here,
+// so the directory is polled: what counts is the look at it. An event is a hint to look earlier.
 //
 // A file that is being written looks different from one look to the next, so a change is reported only when two looks
 // agree on it: two polls, or, when an event told of the change, two looks a short while apart. What cannot be looked at

@@ -168,7 +168,10 @@ func TestChanges(t *testing.T) {
 				"renamed", func() { must(t, os.Rename(in(cbor), in(msgpack))) },
 				[]string{"removed " + cbor, "added " + msgpack},
 			},
-			{"renamed to no plugin's name", func() { must(t, os.Rename(in(msgpack), in("old"))) }, []string{"removed " + msgpack}},
+			{
+				"renamed to no plugin's name", func() { must(t, os.Rename(in(msgpack), in("old"))) },
+				[]string{"removed " + msgpack},
+			},
 			{
 				"two added", func() {
 					put(msgpack, "1")
@@ -509,7 +512,9 @@ func TestUnmounted(t *testing.T) {
 	w.clear()
 	w.reportsInAnyOrder(t, "added protocol-rpc-other", "removed "+cbor, "removed "+msgpack)
 	must(t, os.Remove(filepath.Join(mountPoint, "protocol-rpc-other"))) // This is where the volume is now.
-	w.eventually(t, "the last removal", func(got []string) bool { return slices.Contains(got, "removed protocol-rpc-other") })
+	w.eventually(t, "the last removal", func(got []string) bool {
+		return slices.Contains(got, "removed protocol-rpc-other")
+	})
 }
 
 // otherFileSystem returns an empty directory on another file system than that of t.TempDir.
