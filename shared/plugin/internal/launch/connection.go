@@ -99,8 +99,8 @@ func (c *connection) dial(ctx context.Context) (goplugin.ClientProtocol, error) 
 	return client, client.SyncStreams(c.config.SyncStdout, c.config.SyncStderr)
 }
 
-// ping has one question under way at a time, so that a plugin that never answers holds one goroutine until it is killed,
-// however often it is asked.
+// ping has one question under way at a time, so that a plugin that never answers holds one goroutine until it is
+// killed, however often it is asked.
 func (c *connection) ping(ctx context.Context) error {
 	var protocol goplugin.ClientProtocol
 	select {
@@ -134,8 +134,8 @@ func (c *connection) close() {
 	c.client.Kill() // which would connect anew to a process that lives
 }
 
-// quietConn is the connection to a plugin over net/rpc. yamux writes a line to our standard error when it cannot write to
-// a plugin that has ended. That a plugin has ended is noticed by reading from it.
+// quietConn is the connection to a plugin over net/rpc. yamux writes a line to our standard error when it cannot write
+// to a plugin that has ended. That a plugin has ended is noticed by reading from it.
 type quietConn struct{ net.Conn }
 
 func (c quietConn) Write(b []byte) (int, error) {

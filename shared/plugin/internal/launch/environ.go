@@ -23,7 +23,7 @@ func Environ(host []string) []string {
 	var env []string
 	for _, variable := range host {
 		name, value, _ := strings.Cut(variable, "=")
-		if allowed[name] && !(strings.Contains(value, "://") && strings.Contains(value, "@")) {
+		if secret := strings.Contains(value, "://") && strings.Contains(value, "@"); allowed[name] && !secret {
 			env = append(env, variable)
 		}
 	}

@@ -60,7 +60,7 @@ func TestHandshake(t *testing.T) {
 
 func TestInside(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "inside") // t.TempDir is too long for a socket
+	dir, err := os.MkdirTemp("", "inside") //nolint:usetesting // t.TempDir is too long for a socket.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +101,10 @@ func TestInside(t *testing.T) {
 }
 
 func FuzzHandshake(f *testing.F) {
-	for _, line := range []string{"1|2|unix|/s|grpc|", "1|1|unix|/s", "1|2|unix|/s|grpc|" + strings.Repeat("c", 100), "|||||"} {
-		f.Add(line, true, false)
-	}
+	f.Add("1|2|unix|/s|grpc|", true, false)
+	f.Add("1|1|unix|/s", false, false)
+	f.Add("1|2|unix|/s|grpc|"+strings.Repeat("c", 100), true, true)
+	f.Add("|||||", true, true)
 	f.Fuzz(func(t *testing.T, line string, grpc, mtls bool) {
 		transport := contract.RPC
 		if grpc {

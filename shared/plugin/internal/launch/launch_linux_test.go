@@ -48,8 +48,7 @@ func binary(t *testing.T, transport contract.Transport, mode string) launch.Bina
 // options are those of a host of its own, whose log the hook keeps.
 func options(t *testing.T) (launch.Options, *test.Hook) {
 	t.Helper()
-	// t.TempDir is too long for a socket.
-	dir, err := os.MkdirTemp("", "launch")
+	dir, err := os.MkdirTemp("", "launch") //nolint:usetesting // t.TempDir is too long for a socket.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +77,13 @@ func order(t *testing.T, p *launch.Process, what string) error {
 	return err
 }
 
-func wait(t *testing.T, what string, c <-chan struct{}) {
+// exit waits for the end of the process.
+func exit(t *testing.T, p *launch.Process) {
 	t.Helper()
 	select {
-	case <-c:
+	case <-p.Exited():
 	case <-time.After(20 * time.Second):
-		t.Fatalf("still waiting for %s", what)
+		t.Fatal("the plugin has not ended after 20 seconds")
 	}
 }
 
@@ -308,6 +308,20 @@ func TestStrangePluginsServe(t *testing.T) {
 	}
 }
 
+// go-plugin's own streams would take messages of 2 GiB.
+func TestStreamsOfGoPluginAreBounded(t *testing.T) {
+	t.Parallel()
+	o, hook := options(t)
+	o.Log.SetLevel(logrus.DebugLevel)
+	p := start(t, o, binary(t, contract.GRPC, "stdio"))
+	testkit.Eventually(t, 20*time.Second, "the refusal of a large message", func() bool {
+		return logged(hook, "received message larger than max")
+	})
+	if err := order(t, p, "hello"); err != nil {
+		t.Errorf("a call after it: %v", err)
+	}
+}
+
 func logged(hook *test.Hook, text string) bool {
 	for _, entry := range hook.AllEntries() {
 		if strings.Contains(entry.Message, text) {
@@ -427,7 +441,7 @@ func TestCrashIsNoticedAndClearedUp(t *testing.T) {
 				if err := order(t, p, what); !wire.Lost(err) {
 					t.Errorf("the call returned %v, want an error by which the connection is known to be lost", err)
 				}
-				wait(t, "the exit", p.Exited())
+				exit(t, p)
 				if got := p.Exit(); got != want {
 					t.Errorf("Exit is %q, want %q", got, want)
 				}
@@ -464,7 +478,7 @@ func TestExitIsNoticedDespiteAnOrphan(t *testing.T) {
 			if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			wait(t, "the exit", p.Exited())
+			exit(t, p)
 			t.Logf("noticed after %s", time.Since(begin))
 			if took := time.Since(begin); took > time.Second {
 				t.Errorf("the exit was noticed after %s", took)
@@ -560,7 +574,7 @@ func TestMemoryIsLimited(t *testing.T) {
 			if err := order(t, p, "eat"); !wire.Lost(err) {
 				t.Errorf("the call returned %v, want an error by which the connection is known to be lost", err)
 			}
-			wait(t, "the exit", p.Exited())
+			exit(t, p)
 			p.Kill(t.Context())
 			if !logged(hook, "out of memory") && !logged(hook, "cannot allocate") {
 				t.Errorf("the log does not say why: %s", p.Exit())

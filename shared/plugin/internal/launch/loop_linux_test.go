@@ -95,7 +95,7 @@ func live(t *testing.T, o launch.Options, b launch.Binary, hard bool) (start, ki
 		if err := unix.Kill(p.PID(), unix.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		wait(t, "the exit", p.Exited())
+		exit(t, p)
 	}
 	p.Kill(context.Background())
 	return start, time.Since(begin)

@@ -100,7 +100,7 @@ func (r *runner) readOutput(stdout io.Reader, exited <-chan struct{}) {
 	line, err := lines.ReadSlice('\n')
 	hello, err := r.greet(string(line), err)
 	// A process that ends closes its output first. How it ended says more than that it printed nothing.
-	if err != nil && !(errors.Is(err, errSilent) && within(drain, exited)) {
+	if ended := errors.Is(err, errSilent) && within(drain, exited); err != nil && !ended {
 		r.refuse(err)
 	}
 	_, _ = io.WriteString(r.read, hello) // fails when go-plugin has given up

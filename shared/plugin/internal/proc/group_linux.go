@@ -87,8 +87,8 @@ func put(dir, file, value string) error {
 // Delegated returns the directory of the control group in which this process may make more, or nothing.
 //
 // It is the parent of its own, as processes and groups cannot be in the same one: systemd makes it so by Delegate= and
-// DelegateSubgroup=. To be able to write there is enough for an ordinary user; root can write everywhere and needs to be
-// told by systemd's mark that it may (https://systemd.io/CGROUP_DELEGATION).
+// DelegateSubgroup=. To be able to write there is enough for an ordinary user; root can write everywhere, and may where
+// systemd left its mark (https://systemd.io/CGROUP_DELEGATION).
 func Delegated() string {
 	own, err := ownGroup()
 	if err != nil {

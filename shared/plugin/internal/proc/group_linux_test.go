@@ -9,9 +9,9 @@ import (
 func TestFindGroup(t *testing.T) {
 	t.Parallel()
 	const (
-		unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
-		hybrid  = "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n" +
-			"30 23 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+		unified = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 none rw\n"
+		hybrid  = "31 23 0:27 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n" +
+			"30 23 0:26 / /sys/fs/cgroup/unified rw - cgroup2 none rw\n"
 		bound = "30 23 0:26 /system.slice /sys/fs/cgroup rw - cgroup2 cgroup rw\n"
 	)
 	for _, tc := range []struct{ name, groups, mounts, want string }{

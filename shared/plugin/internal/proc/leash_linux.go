@@ -62,7 +62,8 @@ func (l leash) sweep(deadline time.Time) error {
 	return err
 }
 
-// zombies tells whether a child of this process, whoever started it, has ended and was not waited for. It waits for none.
+// zombies tells whether a child of this process, whoever started it, has ended and was not waited for. It waits for
+// none.
 func zombies() bool {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)

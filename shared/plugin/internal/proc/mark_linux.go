@@ -96,7 +96,7 @@ func (m mark) kill(pid int) {
 	if err != nil {
 		return
 	}
-	defer unix.Close(fd) //nolint:errcheck // A descriptor that was only sent a signal through.
+	defer unix.Close(fd)
 	if m.on(pid) {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	}

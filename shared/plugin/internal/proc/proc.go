@@ -1,11 +1,12 @@
-// Package proc runs a program that is not trusted to behave, and leaves nothing behind when it has ended: no descendant,
-// no zombie, no descriptor. How much of that can be promised depends on the platform; Linux keeps all of it.
+// Package proc runs a program that is not trusted to behave, and leaves nothing behind when it has ended: no
+// descendant, no zombie, no descriptor. How much of that can be promised depends on the platform; Linux keeps all of
+// it.
 //
 // A process that is started here
 //
 //   - reads nothing from its standard input, has the environment that it is given and none of ours, and holds the read
-//     end of a pipe as descriptor 3. Its write end is ours alone, so that it reports the end of this process however that
-//     comes about;
+//     end of a pipe as descriptor 3. Its write end is ours alone, so that it reports the end of this process however
+//     that comes about;
 //   - is the leader of a process group of its own;
 //   - on Linux, is killed by the kernel should this process be, cannot gain privileges by executing a file, is a better
 //     victim than this process when memory runs out, and has its limits a moment after its first instruction. Each of
@@ -120,8 +121,8 @@ func (p *Process) run(started chan<- error) {
 	closeAll(p.life)
 }
 
-// start starts the program, if need be without a control group: a container may be allowed to make one and not to start a
-// process in it.
+// start starts the program, if need be without a control group: a container may be allowed to make one and not to start
+// a process in it.
 func (p *Process) start() error {
 	p.leash = newLeash(p.spec.Cgroup, p.spec.Limits)
 	p.cmd = p.command()

@@ -94,5 +94,5 @@ func resident(pid int) uint64 {
 	if err != nil {
 		return 0
 	}
-	return pages * uint64(os.Getpagesize())
+	return pages * uint64(max(0, os.Getpagesize()))
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/plugin/internal/wire"
@@ -47,8 +49,21 @@ func main() {
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake(),
 		VersionedPlugins: wire.Only(name.Transport, wire.ServerSets(echo{})),
-		GRPCServer:       goplugin.DefaultGRPCServer,
+		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
+			if mode == "stdio" {
+				o = append(o, grpc.StreamInterceptor(large))
+			}
+			return goplugin.DefaultGRPCServer(o)
+		},
 	})
+}
+
+// large sends a message of 64 MiB on the stream by which go-plugin's host gets what a plugin prints.
+func large(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if strings.HasSuffix(info.FullMethod, "/StreamStdio") {
+		return stream.SendMsg(wrapperspb.Bytes(make([]byte, 64<<20)))
+	}
+	return next(server, stream)
 }
 
 // before does what is wrong with a plugin before it serves.
