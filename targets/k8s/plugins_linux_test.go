@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,22 +49,27 @@ func startPlugged(t *testing.T, names ...string) *plugged {
 // ask sends a request as the operator, and returns the answer.
 func (p *plugged) ask(t *testing.T, method, path, body string) (status int, answer string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, p.URL+path, strings.NewReader(body))
+	status, answer, err := p.try(t.Context(), method, path, body)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return status, answer
+}
+
+func (p *plugged) try(ctx context.Context, method, path, body string) (status int, answer string, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, p.URL+path, strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
 	}
 	request.Header.Set("Authorization", "Bearer "+adminToken)
 	request.Header.Set("Content-Type", "application/json")
 	got, err := http.DefaultClient.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return 0, "", err
 	}
 	defer func() { _ = got.Body.Close() }()
 	text, err := io.ReadAll(got.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got.StatusCode, string(text)
+	return got.StatusCode, string(text), err
 }
 
 // status asks for what there is to tell about a plugin. The zero Status is that of one that is not there.
@@ -199,6 +205,37 @@ func TestPluginsEndWithTheServer(t *testing.T) {
 	}
 	if strings.Contains(p.Stderr(), adminToken) {
 		t.Error("the admin token is in the log")
+	}
+}
+
+// TestCallsOfPluginsAreAnsweredAtTheStop holds a plugin up, so that its call is in flight when the server is to stop.
+func TestCallsOfPluginsAreAnsweredAtTheStop(t *testing.T) {
+	t.Parallel()
+	p := startPlugged(t, "protocol-grpc-cbor")
+	pid := p.await(t, "cbor").PID
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan string, 1)
+	go func() {
+		status, body, err := p.try(t.Context(), http.MethodPost, "/plugins/cbor/encode", "1")
+		answered <- fmt.Sprintf("%d %q %v", status, body, err)
+	}()
+	testkit.Eventually(t, patience, "the call to be in flight", func() bool { return p.status(t, "cbor").InFlight == 1 })
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, patience, "the server to take leave", func() bool {
+		return strings.Contains(p.Stderr(), "Shutting down HTTP/HTTPS server")
+	})
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answered; got != `200 "\x01" <nil>` {
+		t.Errorf("the call in flight is answered with %q, want its result", got)
+	}
+	if code := p.Wait(t, patience); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
 	}
 }
 
