@@ -28,26 +28,30 @@ func newBoundedConn(c net.Conn, limit int) *boundedConn {
 
 func (c *boundedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if err == nil {
-		err = c.frames.check(p[:n])
+	good, bad := c.frames.check(p[:n])
+	if bad != nil {
+		err = bad
 	}
 	if err != nil {
 		c.fail(err)
-		return 0, c.cause
 	}
-	return n, nil
+	if good > 0 || err == nil { // what came before an error tells whose answer it is
+		return good, nil
+	}
+	return 0, c.cause
 }
 
 func (c *boundedConn) Write(p []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		c.fail(err)
-		return 0, err
+		return 0, c.cause
 	}
 	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.fail(err)
+		return n, c.cause
 	}
-	return n, err
+	return n, nil
 }
 
 // Close ends the connection.
@@ -98,23 +102,23 @@ const (
 	rest
 )
 
-// check fails when the stream must not be read on.
-func (f *frames) check(b []byte) error {
-	for len(b) > 0 {
+// check takes what was read next, and returns how much of that is good. It fails when the stream must not be read on.
+func (f *frames) check(b []byte) (good int, err error) {
+	for good < len(b) {
 		if f.reading == rest {
-			n := min(f.left, uint64(len(b)))
-			b = b[n:]
+			n := min(f.left, uint64(len(b)-good))
+			good += int(n) //nolint:gosec // not above len(b)
 			if f.left -= n; f.left == 0 {
 				f.reading = length
 			}
 			continue
 		}
-		if err := f.byte(b[0]); err != nil {
-			return err
+		if err := f.byte(b[good]); err != nil {
+			return good, err
 		}
-		b = b[1:]
+		good++
 	}
-	return nil
+	return good, nil
 }
 
 // byte takes the next byte of the length or of the type's number.

@@ -106,21 +106,22 @@ func (c *rpcClient) call(ctx context.Context, method string, argument []byte, re
 	}
 	select {
 	case call := <-p.done:
-		return callError(call.Error)
+		return c.callError(call.Error)
 	case <-ctx.Done():
 		c.abandon(p)
 		return ctx.Err()
 	}
 }
 
-// callError tells what ended a call.
-func callError(err error) error {
+// callError tells what ended a call, and ends the connection if it is of no use any more: net/rpc only stops to read.
+func (c *rpcClient) callError(err error) error {
 	if err == nil {
 		return nil
 	}
 	if _, ok := errors.AsType[rpc.ServerError](err); ok {
 		return unusable(errors.New(printable(err.Error())))
 	}
+	c.conn.fail(err)
 	// net/rpc makes a text of the error with which it could not read this call's answer; the others get the error itself.
 	if reason, found := strings.CutPrefix(err.Error(), "reading body "); found {
 		return unusable(errors.New(printable(reason)))
