@@ -71,6 +71,7 @@ func TestPlugins(t *testing.T) {
 		{"the copies are bounded", volume(server, "plugin-stage").EmptyDir.SizeLimit.IsZero(), false},
 		{"the job's image", job.Containers[0].Image, "ghcr.io/podinfo-targets/podinfo-plugins:" + version.Version},
 		{"the job's command", job.Containers[0].Command, []string{"/install", write.MountPath}},
+		{"the job's volume hides the image's plugins", write.MountPath == "/plugins", false},
 		{"the job's mount is read-only", write.ReadOnly, false},
 		{"the job's claim", volume(job, "plugins").PersistentVolumeClaim.ClaimName, claim.Name},
 	})

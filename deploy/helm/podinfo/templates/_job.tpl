@@ -1,8 +1,8 @@
 {{/*
 Pods that run podcli once: the jobs of the hooks and the tests. They carry no label of podinfo's own, so that neither
 its Service nor its PodDisruptionBudget counts them, and use no ServiceAccount, which the first hook comes before.
-Takes a dict: root, container, and command; image, when it is not podinfo's; and claim, of the volume that is mounted
-where podinfo has its plugins.
+Takes a dict: root, container, and command; image, when it is not podinfo's; and claim, of the volume that is mounted at
+/volume.
 */}}
 {{- define "podinfo.oncePodSpec" -}}
 restartPolicy: Never
@@ -38,7 +38,7 @@ containers:
     {{- if .claim }}
     volumeMounts:
       - name: plugins
-        mountPath: {{ include "podinfo.pluginsPath" .root }}
+        mountPath: /volume
     {{- end }}
 {{- with .claim }}
 volumes:
