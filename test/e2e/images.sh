@@ -6,7 +6,9 @@
 #                               asks the registry for the digest
 #   podinfo:6.14.1              the same binary under the tag of the previous version, to upgrade from; a label says so
 #   docker.io/redis:8.8.0       a stand-in for that tag: this machine's redis-server with the libraries that it needs
+#   podinfo-plugins             from the Dockerfile, too: the sample plugins
 #   loadgen                     test/e2e/loadgen
+#   toolbox                     busybox, and two versions of the plugin test/e2e/echo
 #
 #   usage: images.sh ARCHIVE.tar
 #
@@ -22,6 +24,7 @@ previous=$image:6.14.1
 knative_local=dev.local/podinfo-knative:$version
 redis=docker.io/redis:8.8.0
 loadgen=ghcr.io/podinfo-targets/loadgen:e2e
+toolbox=ghcr.io/podinfo-targets/toolbox:e2e
 
 build_previous() {
   local container
@@ -50,13 +53,26 @@ build_loadgen() {
   from_directory "$root" "$loadgen" --user 65532:65532 --entrypoint '["/loadgen"]'
 }
 
+build_toolbox() {
+  local root=$work/toolbox version
+  mkdir -p "$root/bin" "$root/echo"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for version in one two; do
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$root/echo/$version" ./test/e2e/echo
+  done
+  from_directory "$root" "$toolbox" --user 65532:65532
+}
+
 build_base GO_IMAGE
 build_image "$image:$version" --target final
 build_image "$image-knative:$version" --target final --build-arg TARGET=knative
 run_buildah tag "$image-knative:$version" "$knative_local"
 build_previous
 build_redis
+build_image "$image-plugins:$version" --target plugins
 build_loadgen
+build_toolbox
 rm -f "$archive"
 run_podman save --quiet --multi-image-archive --output "$archive" \
-  "$image:$version" "$image-knative:$version" "$knative_local" "$previous" "$redis" "$loadgen"
+  "$image:$version" "$image-knative:$version" "$knative_local" "$previous" "$redis" "$loadgen" \
+  "$image-plugins:$version" "$toolbox"

@@ -30,12 +30,15 @@ const (
 	Repository        = "ghcr.io/podinfo-targets/podinfo"
 	KnativeRepository = Repository + "-knative"
 	Image             = Repository + ":" + version.Version
+	PluginsImage      = Repository + "-plugins:" + version.Version
 	KnativeImage      = KnativeRepository + ":" + version.Version
 
 	// PreviousVersion is the version that upgrades start from. Its image is the same binary with another label.
 	PreviousVersion = "6.14.1"
 
-	loadImage = "ghcr.io/podinfo-targets/loadgen:e2e"
+	// ToolboxImage has busybox, and two versions of the plugin echo.
+	ToolboxImage = "ghcr.io/podinfo-targets/toolbox:e2e"
+	loadImage    = "ghcr.io/podinfo-targets/loadgen:e2e"
 )
 
 const (
@@ -49,6 +52,8 @@ const (
 	// Every look at the cluster starts a kubectl, which is no small thing for a small machine.
 	poll     = 500 * time.Millisecond
 	slowPoll = 2 * time.Second
+	// fastPoll is for what podinfo itself is asked.
+	fastPoll = 50 * time.Millisecond
 )
 
 // runLabel marks the namespaces of one test process.
@@ -84,6 +89,14 @@ func runID() string { return strconv.Itoa(os.Getpid()) }
 func Eventually(t testing.TB, timeout time.Duration, what string, condition func() bool) {
 	t.Helper()
 	if !holds(timeout, poll, condition) {
+		t.Fatalf("after %s still waiting for: %s", timeout, what)
+	}
+}
+
+// Promptly is Eventually for conditions that cost little and whose time matters: it looks more often.
+func Promptly(t testing.TB, timeout time.Duration, what string, condition func() bool) {
+	t.Helper()
+	if !holds(timeout, fastPoll, condition) {
 		t.Fatalf("after %s still waiting for: %s", timeout, what)
 	}
 }

@@ -17,6 +17,8 @@ import (
 type LoadOptions struct {
 	// URL is asked with GET, from inside the cluster: "http://podinfo:9898/api/info".
 	URL string
+	// Body, when set, is sent with POST instead.
+	Body string
 	// Host, when set, is sent instead of the URL's host, as for an ingress.
 	Host string
 	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in report.Report.By.
@@ -120,7 +122,7 @@ type object = map[string]any
 
 func (l *Load) manifest(t testing.TB, options LoadOptions) string {
 	t.Helper()
-	manifest, err := json.Marshal(object{
+	return marshal(t, object{
 		"apiVersion": "v1",
 		"kind":       "Pod",
 		"metadata":   object{"name": l.pod},
@@ -152,10 +154,6 @@ func (l *Load) manifest(t testing.TB, options LoadOptions) string {
 			}},
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(manifest)
 }
 
 func (o LoadOptions) args() []string {
@@ -171,7 +169,7 @@ func (o LoadOptions) args() []string {
 	args := []string{
 		"-keep-alive=" + strconv.Itoa(o.KeepAlive), "-fresh=" + strconv.Itoa(o.Fresh),
 		"-pause=" + o.Pause.String(), "-timeout=" + o.Timeout.String(), "-h2c=" + strconv.FormatBool(o.H2C),
-		"-host=" + o.Host, "-count-by=" + o.CountBy,
+		"-host=" + o.Host, "-count-by=" + o.CountBy, "-body=" + o.Body,
 	}
 	if o.GRPC {
 		args = append(args, "-grpc")

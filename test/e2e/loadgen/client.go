@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -22,6 +23,7 @@ const bodyLimit = 1 << 20
 type client struct {
 	http      *http.Client
 	url, host string
+	sends     string // with POST; "" is GET
 	grpc      bool
 	countBy   *regexp.Regexp
 }
@@ -46,7 +48,7 @@ func newClient(o options, keepAlive bool) *client {
 			// A redirect is not what was asked for.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		url: o.url, host: o.host, grpc: o.grpc, countBy: o.countBy,
+		url: o.url, host: o.host, sends: o.body, grpc: o.grpc, countBy: o.countBy,
 	}
 }
 
@@ -97,9 +99,12 @@ func (c *client) body(ctx context.Context) ([]byte, error) {
 	return body, nil
 }
 
-// request is a GET, or the call of a gRPC method with an empty message: uncompressed, of length 0
+// request is a GET, a POST of bytes, or the call of a gRPC method with an empty message: uncompressed, of length 0
 // (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
 func (c *client) request(ctx context.Context) (*http.Request, error) {
+	if c.sends != "" {
+		return http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(c.sends))
+	}
 	if !c.grpc {
 		return http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
 	}

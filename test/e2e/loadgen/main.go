@@ -1,4 +1,4 @@
-// Command loadgen keeps sending GET requests to a URL from inside a cluster, and writes once a second, as one line of
+// Command loadgen keeps sending requests to a URL from inside a cluster, and writes once a second, as one line of
 // JSON, how all of them have ended so far. It stops on SIGTERM, which `loadgen stop` sends to the one that is the first
 // process of the same container: it lets the requests that are under way end, writes the last report and exits with 0.
 //
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // options say what is requested and how; see the flags.
 type options struct {
-	url, host        string
+	url, host, body  string
 	keepAlive, fresh int
 	pause, timeout   time.Duration
 	h2c, grpc        bool
@@ -69,6 +69,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("loadgen", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.host, "host", "", "Host header instead of the URL's host")
+	flags.StringVar(&o.body, "body", "", "body to send with POST instead of GET")
 	flags.IntVar(&o.keepAlive, "keep-alive", 1, "workers that each stay on one connection")
 	flags.IntVar(&o.fresh, "fresh", 1, "workers that make a connection for every request")
 	flags.DurationVar(&o.pause, "pause", 25*time.Millisecond, "what each worker waits between two requests")

@@ -156,6 +156,20 @@ func TestCallsOfGRPCFailByTheirStatus(t *testing.T) {
 	}
 }
 
+func TestABodyIsPosted(t *testing.T) {
+	t.Parallel()
+	var seen atomic.Int64
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		seen.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, r.Method+" "+string(body))
+	}
+	got := start(t, handler, func() bool { return seen.Load() > 20 }, "-body=hello", "-count-by=(.*)")
+	if got.By["POST hello"] != got.Requests {
+		t.Errorf("the server has seen %v", got.By)
+	}
+}
+
 func TestItWaitsForTheServer(t *testing.T) {
 	t.Parallel()
 	var seen atomic.Int64
