@@ -112,7 +112,9 @@ func (p *plugin) give(ctx context.Context, i *instance, m method, value any, ret
 	case err == nil:
 		i.seen()
 	case wire.Lost(err):
-		i.lose(err)
+		if i.lose(err) {
+			p.log.WithField("pid", i.PID()).WithError(err).Warn("plugin's connection was lost during a call")
+		}
 	}
 	return answer, err
 }

@@ -49,5 +49,6 @@
 // on its way wait for it briefly: nobody sees a crash that is mended in milliseconds. What is made once more may have
 // been done by the instance that died: Encode and Decode are to have no effects beside their answer.
 //
-// An answer that is too large is an error of the call and not a crash.
+// An answer that is too large is refused by the plugin's own side, and is an error of that call alone. What sends one all
+// the same is not made with our package for plugins: over net/rpc its connection ends, which is a crash like others.
 package host

@@ -79,10 +79,12 @@ func (i *instance) drain(patience time.Duration, hurry <-chan struct{}) {
 	}
 }
 
-// lose notes that the connection is gone, and why. Only the first to find out is heard.
-func (i *instance) lose(err error) {
+// lose notes that the connection is gone, and why. It is true for the first to find out, who alone is heard.
+func (i *instance) lose(err error) (first bool) {
 	i.losing.Do(func() {
 		i.cause = err
 		close(i.lost)
+		first = true
 	})
+	return first
 }

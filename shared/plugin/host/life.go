@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,7 +20,6 @@ type attempt struct {
 	cancel  context.CancelFunc
 	reload  bool   // an instance serves when it begins
 	asked   bool   // by a request, so that even an unchanged file counts
-	restart bool   // after a crash
 	mending bool   // after a crash of an instance that served
 	paused  bool   // until the pause after the crash is over
 	lease   *lease // the copy to start; nil until there is one
@@ -92,14 +92,21 @@ func (p *plugin) copied(a *attempt, file stage.File, err error) {
 		p.enter(contract.Staged, "")
 	case a.asked:
 	case p.current.lease.file.SHA256 == file.SHA256:
-		p.log.Debug("plugin's file was written anew with the same content")
-		p.drop(a.lease)
-		p.conclude(a, nil)
+		p.unchanged(a)
 		return
 	default:
 		p.enter(contract.Reloading, "")
 	}
 	p.launch(a)
+}
+
+// unchanged is the end of a reload for a file that was written anew with the content that runs.
+func (p *plugin) unchanged(a *attempt) {
+	p.drop(a.lease)
+	if p.view.Load().status.Error != "" { // A reload for another content failed, which is gone.
+		p.enter(contract.Ready, "")
+	}
+	p.conclude(a, nil)
 }
 
 // launch starts a process of an attempt's copy.
@@ -117,6 +124,9 @@ func (p *plugin) launched(a *attempt, process process, err error) {
 	switch {
 	case err != nil && p.attempt != a:
 		p.drop(a.lease)
+	case err != nil && hopeless(err):
+		p.drop(a.lease)
+		p.unusable(a, err)
 	case err != nil:
 		p.drop(a.lease)
 		p.stillborn(a, err)
@@ -173,11 +183,19 @@ func (p *plugin) unusable(a *attempt, err error) {
 		p.reloadFailed(a, err)
 		return
 	}
-	p.end(a)
+	p.lapse(a)
 	p.enter(contract.Failed, err.Error())
 	p.answer(a.waiting, p.broken(err))
 	if p.dirty {
 		p.changed()
+	}
+}
+
+// lapse ends an attempt that left the plugin without an instance.
+func (p *plugin) lapse(a *attempt) {
+	p.end(a)
+	if a.reload {
+		p.series.reloads[failed].Inc()
 	}
 }
 
@@ -197,7 +215,7 @@ func (p *plugin) stillborn(a *attempt, err error) {
 	}
 	p.log.WithError(err).Warn("plugin did not come up")
 	dirty := p.dirty
-	p.end(a)
+	p.lapse(a)
 	p.recover(&attempt{mending: a.mending}, afterNoService, err)
 	p.answer(a.waiting, p.broken(err))
 	if dirty {
@@ -248,7 +266,7 @@ func (p *plugin) recover(a *attempt, weight int, cause error) {
 			"file changes; the last time: %v", p.parts.pace.crashes, p.parts.pace.window, cause))
 		return
 	}
-	a.restart, a.paused = true, true
+	a.paused = true
 	p.try(a)
 	p.enter(contract.Crashed, cause.Error())
 	if pause == 0 {
@@ -308,6 +326,16 @@ func (p *plugin) drop(l *lease) {
 	if l.holders == 0 {
 		p.parts.stage.Release(l.file)
 	}
+}
+
+// hopeless tells whether an error says that a file will never start, and not just now for want of something.
+func hopeless(err error) bool {
+	for _, want := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY} {
+		if errors.Is(err, want) {
+			return false
+		}
+	}
+	return errors.Is(err, contract.ErrBroken)
 }
 
 // broken makes an error of why a plugin cannot be started.
