@@ -198,8 +198,8 @@ func TestEncodeRefuses(t *testing.T) {
 			"an object cannot be a key; keys are numbers other than NaN"},
 		{"key twice", form("map", []any{[]any{int64(1), nil}, []any{uint64(1), nil}}),
 			`$["$map"][1]: the key 1 is there twice`},
-		{"too deep", deep, "it is nested deeper than 64 levels"},
-		{"much too deep", deeper, "it is nested deeper than 64 levels"},
+		{"too deep", deep, "it is nested deeper than 32 levels"},
+		{"much too deep", deeper, "it is nested deeper than 32 levels"},
 	}
 	c := newTestCodec(t)
 	for _, test := range tests {
@@ -231,7 +231,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"length of the universe", unhex(t, "9bffffffffffffffff"), "array length 18446744073709551615 is too large"},
 		{"length without elements", unhex(t, "9a7fffffff"), "exceeded max number of elements"},
 		{"bytes of the universe", unhex(t, "5b7fffffffffffffff"), "the bytes end in the middle"},
-		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 64 levels"},
+		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", tooMany(), "it has more than 262144 values"},
 	}
 	c := newTestCodec(t)

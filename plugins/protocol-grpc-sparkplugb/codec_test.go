@@ -303,7 +303,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"instance without one", template(object{"isDefinition": false}), "templateRef names the definition"},
 		{"parameter without a type", template(object{"isDefinition": true, "parameters": []any{object{"name": "p"}}}),
 			`["parameters"][0]: a parameter needs a name and a type`},
-		{"too deep", metric("Template", deep), "it is nested deeper than 64 levels"},
+		{"too deep", metric("Template", deep), "it is nested deeper than 32 levels"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"columns without types", metricHex(16, "8a01050801120161"),
 			"num_of_columns is 1, and there are 1 columns and 0 types"},
 		{"too many metrics", bytes.Repeat([]byte{0x12, 0}, notation.MaxItems+1), "it has more than 262144 values"},
-		{"too deep", nested(), "it is nested deeper than 64 levels"},
+		{"too deep", nested(), "it is nested deeper than 32 levels"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

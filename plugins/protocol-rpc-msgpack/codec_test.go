@@ -177,7 +177,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"timestamp", object{"$ext": int64(-1), "$data": "AQ=="}, "a timestamp has 1 bytes; it has to have 4, 8 or 12"},
 		{"key twice", form("map", []any{[]any{int64(1), nil}, []any{uint64(1), nil}}),
 			`$["$map"][1][0]: the key 1 is there twice`},
-		{"too deep", deep, "it is nested deeper than 64 levels"},
+		{"too deep", deep, "it is nested deeper than 32 levels"},
 		{"too many", make([]any, notation.MaxItems), "it has more than 262144 values"},
 	}
 	for _, test := range tests {
@@ -209,7 +209,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"key twice", unhexed("82a161c0d90161c0"), `the key "a" is there twice`},
 		{"time of 1 byte", unhexed("d4ff00"), "a timestamp has 1 bytes"},
 		{"time with long seconds", unhexed("d7ffee6b280000000000"), "a timestamp has 1000000000 nanoseconds"},
-		{"too deep", bytes.Repeat([]byte{0x91}, notation.MaxDepth+1), "it is nested deeper than 64 levels"},
+		{"too deep", bytes.Repeat([]byte{0x91}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", append(unhexed("dd00040000"), make([]byte, 1<<18)...), "it has more than 262144 values"},
 	}
 	for _, test := range tests {

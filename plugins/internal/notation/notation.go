@@ -23,7 +23,7 @@ import (
 // MaxDepth is how many arrays, maps and the like may lie within each other, and MaxItems how many values there may be
 // in one that is decoded: a byte of a binary format can become a value of 40 bytes.
 const (
-	MaxDepth = 64
+	MaxDepth = 32
 	MaxItems = 1 << 18
 )
 
