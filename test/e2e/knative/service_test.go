@@ -76,17 +76,30 @@ type service struct {
 // newService applies a manifest in a new namespace and waits until the service is ready.
 func newService(t *testing.T, name, manifest string) *service {
 	t.Helper()
+	s := newEmpty(t, name)
+	s.start(t, manifest)
+	return s
+}
+
+// newEmpty is a namespace for a service of that name. The test is skipped where there is no Knative.
+func newEmpty(t *testing.T, name string) *service {
+	t.Helper()
 	s := &service{Namespace: kube.NewNamespace(t), name: name}
 	if _, err := s.TryKubectl("get", "customresourcedefinition", "services.serving.knative.dev"); err != nil {
 		testkit.Lack(t, "Knative Serving, which is not on this cluster")
 	}
 	s.ingress = newIngress(t, s.Namespace)
+	return s
+}
+
+// start applies the service's manifest and waits until it is ready.
+func (s *service) start(t *testing.T, manifest string) {
+	t.Helper()
 	t.Cleanup(func() { s.clear(t) })
 	begin := time.Now()
 	s.Apply(t, manifest)
 	s.waitReady(t)
-	t.Logf("%s was ready after %s", name, since(begin))
-	return s
+	t.Logf("%s was ready after %s", s.name, since(begin))
 }
 
 // clear takes the pods away at once when the test has passed. A namespace that is deleted with pods in it stays for
