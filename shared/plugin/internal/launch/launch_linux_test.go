@@ -583,6 +583,22 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
+// Libraries that write to our standard error would spoil a log that is read by machines.
+func TestDeathOfAPluginIsSilent(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports() {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			o, _ := options(t)
+			host := exec.Command(testkit.Build(t, "shared/plugin/internal/launch/testdata/host", "-trimpath"),
+				binary(t, transport, "echo").Path, o.Dir, "60")
+			if output, err := host.CombinedOutput(); err != nil || len(output) > 0 {
+				t.Errorf("the host ended with %v and wrote:\n%s", err, output)
+			}
+		})
+	}
+}
+
 func TestPluginEndsWithItsHost(t *testing.T) {
 	t.Parallel()
 	for _, transport := range transports() {

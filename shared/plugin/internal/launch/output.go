@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -72,6 +73,10 @@ func (o *output) write(stream, line string) {
 		entry.Log(level, message)
 		return
 	}
+	if tag := tagged.FindStringSubmatch(line); tag != nil {
+		entry.Log(levelOf(tag[1]), tag[2])
+		return
+	}
 	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 		o.panics, o.last = true, line
 	}
@@ -111,8 +116,15 @@ func structured(line string) (level logrus.Level, message string, details map[st
 	return levelOf(name), message, details, true
 }
 
+// tagged is a line that begins with its level in brackets, perhaps after the time as package log has it. go-plugin and
+// yamux write such lines in the plugin.
+var tagged = regexp.MustCompile(`^(?:\d{4}/\d\d/\d\d \d\d:\d\d:\d\d )?\[(TRACE|DEBUG|INFO|WARN|ERROR|ERR)\]:? +(.*)`)
+
 // levelOf is our level for that of a plugin. None of them ends this process, as logrus's higher ones do.
 func levelOf(name string) logrus.Level {
+	if name == "ERR" {
+		return logrus.ErrorLevel
+	}
 	switch hclog.LevelFromString(name) {
 	case hclog.Trace, hclog.Debug:
 		return logrus.DebugLevel

@@ -1,11 +1,15 @@
-// Command host launches the plugin that its argument names, says its number, and waits to be killed.
+// Command host launches the plugin that its argument names, says its number, and waits to be killed. Given a count it has
+// the plugin die so often instead, and says nothing.
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,11 +23,34 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	o := launch.Options{Log: logrus.New(), Dir: os.Args[2]}
-	p, err := launch.Start(context.Background(), o, launch.Binary{Name: name, Path: os.Args[1]})
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	start := func() *launch.Process {
+		o := launch.Options{Log: log, Dir: os.Args[2]}
+		p, err := launch.Start(context.Background(), o, launch.Binary{Name: name, Path: os.Args[1]})
+		if err != nil {
+			panic(err)
+		}
+		return p
+	}
+	if len(os.Args) > 3 {
+		die(os.Args[3], start)
+		return
+	}
+	fmt.Println(start().PID())
+	time.Sleep(time.Hour)
+}
+
+func die(count string, start func() *launch.Process) {
+	n, err := strconv.Atoi(count)
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(p.PID())
-	time.Sleep(time.Hour)
+	for range n {
+		p := start()
+		if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
+			panic(err)
+		}
+		p.Kill(context.Background())
+	}
 }
