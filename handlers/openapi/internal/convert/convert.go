@@ -65,7 +65,8 @@ func render(document json.Marshaler) ([]byte, error) {
 }
 
 // complete adds what the conversion leaves out: the media types that an operation produces, and the schemas of answers
-// that are not JSON, which would read as answers without a body.
+// that are not JSON, which would read as answers without a body. A body of several types may be anything: of their
+// schemas Swagger 2.0 has room for one, which the conversion would pick at random.
 func complete(doc2 *openapi2.T, doc3 *openapi3.T) {
 	for name, response := range doc3.Components.Responses {
 		completeResponse(doc2.Responses[name], response)
@@ -86,6 +87,12 @@ func completeOperation(to *openapi2.Operation, from *openapi3.Operation) {
 		completeResponse(to.Responses.Value(status), response)
 	}
 	to.Produces = slices.Sorted(maps.Keys(produces))
+	slices.Sort(to.Consumes)
+	for _, parameter := range to.Parameters {
+		if parameter.In == "body" && len(to.Consumes) > 1 {
+			parameter.Schema = &openapi2.SchemaRef{Value: &openapi2.Schema{}}
+		}
+	}
 }
 
 func completeResponse(to *openapi2.Response, from *openapi3.ResponseRef) {
