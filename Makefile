@@ -28,7 +28,7 @@ help: ## List the targets
 
 .PHONY: run
 run: bin/podinfo ## Run podinfo here: in-memory cache, temporary data directory (needs Go and make only)
-	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	@mkdir -p bin/plugins; data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
 	printf '%s\n' \
 	  "podinfo $(VERSION) is starting. Open in a browser:" \
 	  "  http://localhost:9898/            the page" \
@@ -36,7 +36,7 @@ run: bin/podinfo ## Run podinfo here: in-memory cache, temporary data directory 
 	  "  http://localhost:9797/metrics     its metrics" \
 	  "gRPC listens on localhost:9999. Press Ctrl-C to stop."; \
 	./bin/podinfo --host=localhost --port=9898 --port-metrics=9797 --grpc-port=9999 \
-	  --cache-server=memory:// --data-path="$$data" --shutdown-delay=0s
+	  --cache-server=memory:// --data-path="$$data" --plugins-path=bin/plugins --shutdown-delay=0s
 
 .PHONY: build
 build: bin/podinfo bin/podinfo-knative bin/bootstrap bin/podinfo-function bin/podcli ## Build every binary into bin/
