@@ -39,13 +39,16 @@ const (
 	later = time.Minute // somebody has to do something
 )
 
+// instant is how far two clocks of one machine, or two looks at one, may be apart.
+const instant = 10 * time.Millisecond
+
 // call makes one call of the plugin within the time for it.
 func (p *plugin) call(ctx context.Context, m method, value any) (any, error) {
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.parts.pace.call)
 	defer cancel()
 	answer, err := p.admit(limited, m, value)
-	if err != nil && limited.Err() != nil && isEnd(err) {
+	if isEnd(err) {
 		err = p.late(ctx)
 	}
 	p.series.observe(m, time.Since(began), err)
@@ -57,10 +60,14 @@ func isEnd(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// late is the error of a call whose time was up: by the client's own will, or because the plugin took too long.
+// late is the error of a call whose time was up: by the client's own will, or because the plugin took too long. The
+// plugin, which knows the time too, may be the first to say so.
 func (p *plugin) late(client context.Context) error {
 	if err := client.Err(); err != nil {
 		return err
+	}
+	if deadline, ok := client.Deadline(); ok && time.Until(deadline) < instant {
+		return context.DeadlineExceeded
 	}
 	return fmt.Errorf("plugin %s: %w: %s were not enough", p.name.File, contract.ErrTimeout, p.parts.pace.call)
 }
@@ -86,6 +93,9 @@ func (p *plugin) admit(ctx context.Context, m method, value any) (any, error) {
 // again makes a call whose connection was lost once more, on an instance other than the one that lost it.
 func (p *plugin) again(ctx context.Context, dead *instance, cause error, m method, value any) (any, error) {
 	i, err := p.take(ctx, dead, p.parts.pace.heal)
+	if errors.Is(err, context.Canceled) {
+		return nil, err // The client has left.
+	}
 	if err != nil {
 		return nil, p.died(cause, "and none took its place in time")
 	}

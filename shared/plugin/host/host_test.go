@@ -2,9 +2,9 @@ package host_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
 
@@ -25,7 +24,34 @@ import (
 
 const patience = 30 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+// run fails when the tests leave a goroutine, or a directory of sockets.
+func run(m *testing.M) (code int) {
+	temp, err := os.MkdirTemp("", "host-test-")
+	if err == nil {
+		err = os.Setenv("TMPDIR", temp)
+	}
+	if err == nil {
+		code = m.Run()
+	}
+	if code == 0 && err == nil {
+		err = leftovers(temp)
+	}
+	if err := errors.Join(err, os.RemoveAll(temp)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func leftovers(temp string) error {
+	left, err := filepath.Glob(filepath.Join(temp, "podinfo-plugins-*"))
+	if err == nil && len(left) > 0 {
+		err = fmt.Errorf("hosts left %v", left)
+	}
+	return errors.Join(err, goleak.Find())
+}
 
 // transports are what most tests are held on, as the beginnings of names.
 var transports = []string{"protocol-grpc-", "protocol-rpc-"}
@@ -47,7 +73,7 @@ func install(t testing.TB, file, dir, name string) {
 
 func write(t testing.TB, data []byte, dir, name string) {
 	t.Helper()
-	temp := filepath.Join(dir, "."+name)
+	temp := filepath.Join(dir, "."+rand.Text())
 	if err := errors.Join(os.WriteFile(temp, data, 0o700), os.Rename(temp, filepath.Join(dir, name))); err != nil {
 		t.Fatal(err)
 	}
@@ -454,10 +480,4 @@ func TestOpenFails(t *testing.T) {
 	if _, err := host.Open(host.Options{Dir: dir, StageDir: t.TempDir(), Metrics: registry}); err == nil {
 		t.Error("two hosts share a registry")
 	}
-}
-
-func quiet() *logrus.Logger {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return log
 }

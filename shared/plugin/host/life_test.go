@@ -673,6 +673,27 @@ func TestCloseCutsCallsWhenTimeIsUp(t *testing.T) {
 	})
 }
 
+func TestPluginMaySayFirstThatTimeIsUp(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		w.set(func() {
+			w.serve = func(ctx context.Context, _ *fakeProcess, _ any) (any, error) {
+				deadline, _ := ctx.Deadline()
+				<-time.After(time.Until(deadline) - time.Microsecond)
+				return nil, context.DeadlineExceeded
+			}
+		})
+		if _, err := w.host.Encode(w.t.Context(), fakeName, nil); !errors.Is(err, contract.ErrTimeout) {
+			w.t.Errorf("a call without a deadline: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		defer cancel()
+		if _, err := w.host.Encode(ctx, fakeName, nil); !errors.Is(err, context.DeadlineExceeded) {
+			w.t.Errorf("a call with one: %v", err)
+		}
+	})
+}
+
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	p := &plugin{name: contract.Name{File: fakeName}}

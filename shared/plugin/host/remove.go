@@ -17,7 +17,11 @@ func remove(dir, file string) error {
 		return fmt.Errorf("open the plugin directory: %w", err)
 	}
 	defer func() { _ = root.Close() }() // It was only a way to the file.
-	err = root.Remove(file)
+	return undeleted(file, root.Remove(file))
+}
+
+// undeleted tells why a file was not deleted, when err is that of the try.
+func undeleted(file string, err error) error {
 	switch {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 		return nil
