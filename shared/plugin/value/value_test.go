@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,6 +158,10 @@ func TestToJSON(t *testing.T) {
 		{uint64(math.MaxUint64), `18446744073709551615`},
 		{0.1, `0.1`},
 		{1e21, `1e+21`},
+		{1e20, `1e+20`},
+		{-102222222002262222222.20, `-1.0222222200226223e+20`},
+		{float64(1 << 62), `4.611686018427388e+18`},
+		{float64(1 << 53), `9007199254740992`},
 		{"<é>\u2028", `"<é>\u2028"`},
 		{[]byte("hi"), `"aGk="`},
 		{[]byte(nil), `""`},
@@ -234,7 +240,7 @@ func TestToIndentedJSON(t *testing.T) {
 // A list of small elements that lies deep is a thousand times as long when it is indented.
 func TestIndentationIsBounded(t *testing.T) {
 	t.Parallel()
-	var v any = slices.Repeat([]any{true}, 1<<20)
+	var v any = slices.Repeat([]any{true}, 1<<16)
 	for range 900 {
 		v = []any{v}
 	}
@@ -261,10 +267,16 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := value.FromJSON(data)
 		if err != nil {
-			if !errors.Is(err, contract.ErrInvalid) {
-				t.Fatalf("the error is %v, want an ErrInvalid", err)
+			if !errors.Is(err, contract.ErrInvalid) && !errors.Is(err, contract.ErrTooLarge) {
+				t.Fatalf("the error is %v, want an ErrInvalid or ErrTooLarge", err)
 			}
 			return
+		}
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		var known any
+		if err := decoder.Decode(&known); err != nil || !same(v, known) {
+			t.Fatalf("%q is %#v, but encoding/json has %#v, %v", data, v, known, err)
 		}
 		once, err := value.ToJSON(v)
 		if err != nil {
@@ -287,4 +299,28 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("the error is %v, want an ErrInvalid", err)
 		}
 	})
+}
+
+// same tells whether v is what encoding/json made of the same text, with its numbers left as they were written.
+func same(v, known any) bool {
+	switch k := known.(type) {
+	case json.Number:
+		switch n := v.(type) {
+		case int64:
+			return strconv.FormatInt(n, 10) == k.String()
+		case uint64:
+			return strconv.FormatUint(n, 10) == k.String()
+		default:
+			f, err := k.Float64()
+			return err == nil && v == f
+		}
+	case []any:
+		list, ok := v.([]any)
+		return ok && slices.EqualFunc(list, k, same)
+	case map[string]any:
+		members, ok := v.(map[string]any)
+		return ok && maps.EqualFunc(members, k, same)
+	default:
+		return v == known
+	}
 }

@@ -7,10 +7,14 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 )
+
+// maxExact is the number up to which a float64 holds every whole number.
+const maxExact = 1 << 53
 
 // ToJSON returns v as JSON, the members of objects in the order of their names. Bytes become a string in base64 (RFC
 // 4648 §4), wherever they are in v. What JSON cannot hold is a contract.ErrAnswer: NaN, infinities, text that is not
@@ -41,6 +45,11 @@ func (w *writer) value(v any, depth int) *fault {
 	case float64:
 		if math.IsNaN(t) || math.IsInf(t, 0) {
 			return unusable(fmt.Sprintf("JSON cannot hold the number %v", t), nil)
+		}
+		if math.Abs(t) > maxExact {
+			// encoding/json would write a whole number, and who reads that takes zeros for digits that are none.
+			w.out.WriteString(strconv.FormatFloat(t, 'e', -1, 64))
+			return nil
 		}
 	case string:
 		if !utf8.ValidString(t) {
