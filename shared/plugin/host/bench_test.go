@@ -31,7 +31,8 @@ func benchmarked(tb testing.TB) *Host {
 	return h
 }
 
-// BenchmarkCall is a call as a request makes it, but for the plugin: found by its name, counted in, bounded and measured.
+// BenchmarkCall is a call as a request makes it, but for the plugin: it is found by its name, counted in, bounded
+// and measured.
 func BenchmarkCall(b *testing.B) {
 	h := benchmarked(b)
 	ctx, cancel := context.WithCancel(b.Context()) // A request's can be canceled.

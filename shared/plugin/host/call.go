@@ -26,7 +26,8 @@ func (m method) String() string {
 	return "decode"
 }
 
-func (m method) of(c wire.Client, ctx context.Context, value any) (any, error) { //nolint:revive // reads as c.m(ctx)
+// call makes the call of a plugin.
+func (m method) call(ctx context.Context, c wire.Client, value any) (any, error) {
 	if m == encode {
 		return c.Encode(ctx, value)
 	}
@@ -117,7 +118,7 @@ func (p *plugin) give(ctx context.Context, i *instance, m method, value any, ret
 	if p.tracer != nil {
 		mark(ctx, i, retry)
 	}
-	answer, err := m.of(i.Client(), ctx, value)
+	answer, err := m.call(ctx, i.Client(), value)
 	switch {
 	case err == nil:
 		i.seen()

@@ -26,9 +26,9 @@
 // # Who owns what
 //
 // One goroutine owns a plugin: it alone decides, and what it decides it publishes as a view that never changes again.
-// Whatever takes time (copying, starting, draining, killing, waiting) happens in goroutines that it starts and outlives,
-// and which hand back what is to be done with their outcome. A call reads the view, counts itself in with the instance
-// that it finds there, and takes no lock.
+// Whatever takes time (copying, starting, draining, killing, waiting) happens in goroutines that it starts and
+// outlives, and which hand back what is to be done with their outcome. A call reads the view, counts itself in with the
+// instance that it finds there, and takes no lock.
 //
 // # Reload
 //
@@ -49,6 +49,7 @@
 // on its way wait for it briefly: nobody sees a crash that is mended in milliseconds. What is made once more may have
 // been done by the instance that died: Encode and Decode are to have no effects beside their answer.
 //
-// An answer that is too large is refused by the plugin's own side, and is an error of that call alone. What sends one all
-// the same is not made with our package for plugins: over net/rpc its connection ends, which is a crash like others.
+// An answer that is too large is refused by the plugin's own side, and is an error of that call alone. What sends one
+// all the same is not made with our package for plugins: over net/rpc its connection ends, which is a crash like
+// others.
 package host

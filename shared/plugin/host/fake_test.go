@@ -37,13 +37,9 @@ type world struct {
 }
 
 // newWorld returns a world whose file is not there yet.
-func newWorld(t testing.TB, change ...func(*Options)) *world {
+func newWorld(t testing.TB) *world {
 	log, logs := test.NewNullLogger()
-	o := Options{Log: log}
-	for _, c := range change {
-		c(&o)
-	}
-	o = o.withDefaults()
+	o := Options{Log: log}.withDefaults()
 	w := &world{t: t, changes: make(chan watch.Change), content: "1", logs: logs}
 	w.host = newHost(o, parts{stage: w, launch: w.launch, pace: usual(o.CallTimeout)})
 	w.host.running.Go(func() { w.host.run(w.changes) })

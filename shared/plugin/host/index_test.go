@@ -31,7 +31,8 @@ func TestIndexFindsNames(t *testing.T) {
 		}
 	}
 	_, err := x.find("cbor")
-	if !errors.Is(err, contract.ErrAmbiguous) || !strings.Contains(err.Error(), "protocol-grpc-cbor or protocol-rpc-cbor") {
+	names := "protocol-grpc-cbor or protocol-rpc-cbor"
+	if !errors.Is(err, contract.ErrAmbiguous) || !strings.Contains(err.Error(), names) {
 		t.Errorf("cbor: %v", err)
 	}
 	if _, err := x.find("rpc-cbor"); !errors.Is(err, contract.ErrNotFound) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/rpc"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +18,11 @@ import (
 )
 
 // inBubble runs a test of a life in a time of its own.
-func inBubble(t *testing.T, test func(w *world), change ...func(*Options)) {
+func inBubble(t *testing.T, test func(w *world)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, change...)
+		w := newWorld(t)
 		test(w)
 		w.end()
 	})
@@ -98,9 +99,9 @@ func TestUnchangedFileIsReloadedOnRequestOnly(t *testing.T) {
 
 func TestFailedReloadIsToldUntilTheFileIsGood(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		break_ func(w *world)
-		mend   func(w *world)
+		name  string
+		spoil func(w *world)
+		mend  func(w *world)
 	}{
 		{"unusable", func(w *world) { w.unusable = errors.New("what a mess") }, func(w *world) { w.unusable = nil }},
 		{"stillborn", func(w *world) { w.stillborn = errors.New("what a mess") }, func(w *world) { w.stillborn = nil }},
@@ -108,7 +109,7 @@ func TestFailedReloadIsToldUntilTheFileIsGood(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(w *world) {
 				w.up()
-				w.set(func() { c.break_(w) })
+				w.set(func() { c.spoil(w) })
 				w.change("2")
 				if s := w.wants(contract.Ready); !strings.Contains(s.Error, "what a mess") || s.SHA256 != "1" || s.Restarts != 0 {
 					w.t.Errorf("after a failed reload it is %+v", s)
@@ -144,7 +145,7 @@ func TestOneReloadAtATime(t *testing.T) {
 			w.t.Errorf("the start of one that serves: %+v, %v", s, err)
 		}
 		for content := range 5 {
-			w.change(fmt.Sprint(content + 2))
+			w.change(strconv.Itoa(content + 2))
 		}
 		reload.Wait()
 		after(2 * time.Second)
@@ -561,8 +562,9 @@ func TestStartDoesNotWaitForThePause(t *testing.T) {
 		w.wants(contract.Backoff)
 		w.set(func() { w.stillborn = nil })
 		began := time.Now()
-		if s, err := w.host.Start(w.t.Context(), fakeName); err != nil || s.State != contract.Ready || time.Since(began) != 0 {
-			w.t.Errorf("the start: %+v, %v, after %s", s, err, time.Since(began))
+		s, err := w.host.Start(w.t.Context(), fakeName)
+		if took := time.Since(began); err != nil || s.State != contract.Ready || took != 0 {
+			w.t.Errorf("the start: %+v, %v, after %s", s, err, took)
 		}
 	})
 }

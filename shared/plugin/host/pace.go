@@ -77,5 +77,5 @@ func (p pace) pauseAt(level int) time.Duration {
 	for range level - 1 {
 		pause = min(2*pause, p.maxPause)
 	}
-	return pause/2 + rand.N(pause/2+1)
+	return pause/2 + rand.N(pause/2+1) //nolint:gosec // chance is enough, nobody gains by guessing it
 }
