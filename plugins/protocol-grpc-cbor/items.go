@@ -31,7 +31,7 @@ func itemSize(data []byte) int {
 		}
 	}
 	if (major == majorBytes || major == majorText) && info != infoIndefinite {
-		return head + int(argument) //nolint:gosec // well-formed: data is at least as long
+		return head + int(argument) // well-formed: data is at least as long
 	}
 	return head
 }

@@ -68,12 +68,11 @@ type integer struct {
 }
 
 func integerOf(t pb.DataType) (integer, bool) {
-	sizes := []int{8, 16, 32, 64}
-	switch {
+	switch { // 8, 16, 32 and 64 bits are numbered in this order
 	case t >= pb.DataType_Int8 && t <= pb.DataType_Int64:
-		return integer{sizes[t-pb.DataType_Int8], true}, true
+		return integer{8 << (t - pb.DataType_Int8), true}, true
 	case t >= pb.DataType_UInt8 && t <= pb.DataType_UInt64:
-		return integer{sizes[t-pb.DataType_UInt8], false}, true
+		return integer{8 << (t - pb.DataType_UInt8), false}, true
 	case t == pb.DataType_DateTime: // milliseconds since 1970
 		return integer{64, false}, true
 	}

@@ -71,7 +71,7 @@ func (r *reader) number(member string, most, fallback int) int {
 
 func whole(v any, most int) (int, error) {
 	if n, ok := v.(uint64); ok && n <= uint64(most) { //nolint:gosec // not negative
-		return int(n), nil //nolint:gosec // at most most
+		return int(n), nil //nolint:gosec // not above most
 	}
 	if n, ok := v.(int64); ok && n >= 0 && n <= int64(most) {
 		return int(n), nil
@@ -114,7 +114,8 @@ func (r *reader) frame() frame {
 
 // message reads what the frame says.
 func (r *reader) message() message {
-	m := message{kind: choice(r, "kind", request, response), function: byte(r.number("function", math.MaxInt8, -1))}
+	m := message{kind: choice(r, "kind", request, response)}
+	m.function = byte(r.number("function", math.MaxInt8, -1)) //nolint:gosec // 127 at most
 	if r.err == nil && !isKnown(m.function) {
 		r.fail("function", fmt.Errorf("this plugin knows the functions 1 to 6, 15 and 16, and not %d", m.function))
 	}

@@ -1,5 +1,6 @@
 // Command protocol-rpc-modbus is a plugin that turns JSON into frames of MODBUS
-// (https://www.modbus.org/modbus-specifications) and back, for serial lines (RTU) and TCP: requests, responses and exceptions of the functions 1 to 6, 15 and 16.
+// (https://www.modbus.org/modbus-specifications) and back, for serial lines (RTU) and TCP: requests, responses and
+// exceptions of the functions 1 to 6, 15 and 16.
 //
 //	{"transport": "tcp", "transaction": 1, "unit": 17, "kind": "request", "function": 3, "address": 107, "quantity": 3}
 //	{"transport": "tcp", "transaction": 1, "unit": 17, "kind": "response", "function": 3, "values": [555, 0, 100]}

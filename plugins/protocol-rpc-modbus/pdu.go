@@ -189,11 +189,11 @@ func readAs(pdu []byte, k kind) (message, error) {
 	}
 	m.address = binary.BigEndian.Uint16(pdu[1:])
 	second := binary.BigEndian.Uint16(pdu[3:])
-	switch {
-	case m.function == writeSingleRegister:
+	switch m.function {
+	case writeSingleRegister:
 		m.registers = []uint16{second}
 		return m, nil
-	case m.function == writeSingleCoil:
+	case writeSingleCoil:
 		m.bits = []bool{second == coilOn}
 		if second != coilOn && second != coilOff {
 			return m, fmt.Errorf("the coil's value is %04x, and it has to be ff00 for on or 0000 for off", second)

@@ -218,7 +218,7 @@ func readTime(data []byte) (time.Time, error) {
 		seconds = int64(binary.BigEndian.Uint32(data))
 	case 8:
 		both := binary.BigEndian.Uint64(data)
-		seconds, nanoseconds = int64(both&(1<<34-1)), int64(both>>34) //nolint:gosec // 34 and 30 bits
+		seconds, nanoseconds = int64(both&(1<<34-1)), int64(both>>34)
 	case 12:
 		nanoseconds = int64(binary.BigEndian.Uint32(data))
 		seconds = int64(binary.BigEndian.Uint64(data[4:])) //nolint:gosec // two's complement

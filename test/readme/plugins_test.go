@@ -39,24 +39,25 @@ func blocks(t *testing.T, text string) []block {
 	return list
 }
 
-func read(t *testing.T, document string) string {
+// pluginsText returns what docs/plugins.md says after a heading.
+func pluginsText(t *testing.T, after string) string {
 	t.Helper()
-	data, err := os.ReadFile(document)
+	data, err := os.ReadFile(pluginsDocument)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(data)
+	_, text, found := strings.Cut(string(data), after)
+	if !found {
+		t.Fatalf("docs/plugins.md has no %q: the test reads it wrongly", after)
+	}
+	return text
 }
 
 // TestPluginTutorial does what docs/plugins.md tells newcomers, as it stands: it types the sh blocks into one shell,
 // writes the go block to main.go, and holds what the shell prints against the text blocks.
 func TestPluginTutorial(t *testing.T) {
 	testkit.Need(t, "curl")
-	_, rest, _ := strings.Cut(read(t, pluginsDocument), "\n## Your first plugin in five minutes\n")
-	tutorial, _, found := strings.Cut(rest, "\n## ")
-	if !found {
-		t.Fatal("docs/plugins.md has no tutorial: the test reads it wrongly")
-	}
+	tutorial, _, _ := strings.Cut(pluginsText(t, "\n## Your first plugin in five minutes\n"), "\n## ")
 	run(t, "make build")
 	s := openShell(t)
 	printed := ""
@@ -89,7 +90,7 @@ type shell struct {
 	log    func() string
 }
 
-// shellTimeout bounds all that a shell does. It builds podinfo and a plugin, and waits for several looks at a directory.
+// shellTimeout bounds all that a shell does. It builds a plugin three times, and waits for looks at a directory.
 const shellTimeout = 10 * time.Minute
 
 func openShell(t *testing.T) *shell {
@@ -123,13 +124,13 @@ func openShell(t *testing.T) *shell {
 	log := func() string {
 		cancel()
 		_ = cmd.Wait() // its stderr is complete then
-		text := stderr.String()
+		text := []string{stderr.String()}
 		logs, _ := filepath.Glob(filepath.Join(temp, "*", "podinfo.log"))
 		for _, file := range logs {
 			content, _ := os.ReadFile(file)
-			text += fmt.Sprintf("%s:\n%s", file, content)
+			text = append(text, fmt.Sprintf("%s:\n%s", file, content))
 		}
-		return text
+		return strings.Join(text, "\n")
 	}
 	return &shell{t, input, bufio.NewReader(output), log}
 }
@@ -139,7 +140,7 @@ func (s *shell) run(text string) string {
 	s.t.Helper()
 	const end = "--- the block has ended ---"
 	// The newline is for output that ends without one; what reads no stdin must not read the next commands.
-	if _, err := fmt.Fprintf(s.input, "{\n%s\n} </dev/null\necho\necho %q\n", separated(text), end); err != nil {
+	if _, err := fmt.Fprintf(s.input, "{\n%s\n} </dev/null\nprintf '\\n%%s\\n' %q\n", separated(text), end); err != nil {
 		s.t.Fatalf("%s\n%v\n%s", text, err, s.log())
 	}
 	var printed strings.Builder
@@ -163,23 +164,17 @@ func separated(text string) string {
 // TestPluginReferenceCompiles builds the plugins that the rest of docs/plugins.md shows.
 func TestPluginReferenceCompiles(t *testing.T) {
 	t.Parallel()
-	_, rest, _ := strings.Cut(read(t, pluginsDocument), "\n## Names\n")
 	built := 0
-	for _, b := range blocks(t, rest) {
+	for _, b := range blocks(t, pluginsText(t, "\n## Names\n")) {
 		if b.language != "go" {
 			continue
 		}
 		built++
-		// Within the module, so that it need not be resolved once more; the go command ignores what begins with _.
-		dir, err := os.MkdirTemp(".", "_example")
-		if err != nil {
+		file := filepath.Join(t.TempDir(), "main.go")
+		if err := os.WriteFile(file, []byte(b.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(b.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.CommandContext(t.Context(), "go", "vet", "./"+dir).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s\n%s", err, out, b.text)
 		}
 	}
@@ -198,7 +193,7 @@ func TestPluginFlagsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	there := flagName.FindAllString(string(help), -1)
-	told := flagName.FindAllString(read(t, pluginsDocument), -1)
+	told := flagName.FindAllString(pluginsText(t, "# Plugins\n"), -1)
 	for _, flag := range told {
 		if !slices.Contains(there, flag) {
 			t.Errorf("docs/plugins.md tells of %s, which podinfo does not have", flag)
@@ -214,7 +209,7 @@ func TestPluginFlagsAreDocumented(t *testing.T) {
 // TestPluginStatesAreDocumented looks for every state of a plugin in the table of docs/plugins.md.
 func TestPluginStatesAreDocumented(t *testing.T) {
 	t.Parallel()
-	_, section, _ := strings.Cut(read(t, pluginsDocument), "\n## States\n")
+	section := pluginsText(t, "\n## States\n")
 	for _, state := range []contract.State{contract.Discovered, contract.Staged, contract.Starting, contract.Ready,
 		contract.Reloading, contract.Draining, contract.Stopped, contract.Crashed, contract.Backoff, contract.Failed} {
 		if !regexp.MustCompile(`(?m)^\| [a-z, ]*\b` + string(state) + `\b`).MatchString(section) {

@@ -73,11 +73,11 @@ func onlyKeys(object map[string]any, key string, with []string) bool {
 func shapes(known map[string][]string) string {
 	var list []string
 	for _, key := range slices.Sorted(maps.Keys(known)) {
-		quoted := fmt.Sprintf("%q: ...", key)
-		for _, k := range known[key] {
-			quoted += fmt.Sprintf(", %q: ...", k)
+		var members []string
+		for _, k := range append([]string{key}, known[key]...) {
+			members = append(members, fmt.Sprintf("%q: ...", k))
 		}
-		list = append(list, "{"+quoted+"}")
+		list = append(list, "{"+strings.Join(members, ", ")+"}")
 	}
 	return strings.Join(list, ", ")
 }
