@@ -298,6 +298,40 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 				w.scrape(t)
 			},
 		},
+		{name: "plugins that work, and crash at times", settings: withPlugin(t), step: func(t *testing.T, w *watch, step int) {
+			if step%20 == 0 {
+				crashPlugin(t, w.pod)
+			}
+			usePlugin(t, w.pod)
+			request(t, w.pod, http.MethodPost, "/plugins/protocol-rpc-none/encode")
+			w.scrape(t)
+		}},
+		{
+			name: "a plugin that was killed", fires: []string{"PodinfoPluginDown"}, settings: withPlugin(t),
+			step: func(t *testing.T, w *watch, step int) {
+				if step == 0 {
+					stopPlugin(t, w.pod)
+				}
+				w.scrape(t)
+			},
+		},
+		{
+			name: "a plugin that crashes", fires: []string{"PodinfoPluginRestarting"}, settings: withPlugin(t),
+			step: func(t *testing.T, w *watch, step int) {
+				if step%8 == 1 && step < 32 {
+					crashPlugin(t, w.pod)
+				}
+				w.scrape(t)
+			},
+		},
+		{
+			name: "a plugin that is late", fires: []string{"PodinfoErrorRateHigh", "PodinfoPluginFailed"},
+			settings: append(withPlugin(t), "--plugin-call-timeout=20ms"),
+			step: func(t *testing.T, w *watch, _ int) {
+				latePlugin(t, w.pod)
+				w.scrape(t)
+			},
+		},
 	} {
 		for _, name := range c.fires {
 			tried[name] = true

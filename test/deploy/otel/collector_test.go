@@ -62,11 +62,11 @@ func startStack(t *testing.T, binary, configuration string) *stack {
 	s.backend = testkit.StartPodinfo(t, "--otel-service-name=podinfo-backend",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+ports.http, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
 		"OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100")
-	s.frontend = testkit.StartPodinfo(t, "--otel-service-name=podinfo-frontend",
+	s.frontend = testkit.StartPodinfo(t, append(withPlugin(t), "--otel-service-name=podinfo-frontend",
 		"--backend-url="+s.backend.URL+"/echo", "--cache-server=memory://",
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://"+ports.grpc,
 		"OTEL_RESOURCE_ATTRIBUTES=k8s.namespace.name=demo,k8s.pod.name=frontend-1",
-		"OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100")
+		"OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=100", "OTEL_BLRP_SCHEDULE_DELAY=100")...)
 	return s
 }
 
@@ -164,6 +164,7 @@ func (s *stack) metrics(t *testing.T) {
 	}
 	// A rate needs two samples of every series.
 	badDay(t, s.frontend)
+	usePlugin(t, s.frontend)
 	for _, q := range readDashboard(t).queries() {
 		testkit.Eventually(t, patience, q.String()+" to have a value", func() bool {
 			found, err := s.prometheus.Query(t, q.expression("podinfo-frontend"), time.Now())

@@ -168,12 +168,14 @@ func pushedOnly(q query) bool { return strings.Contains(q.text, "target_info") }
 // TestDashboardShowsWhatIsScraped asks every query of the dashboard over two scrapes of a real podinfo under traffic.
 func TestDashboardShowsWhatIsScraped(t *testing.T) {
 	t.Parallel()
-	p := testkit.StartPodinfo(t, "--cache-server=memory://")
+	p := testkit.StartPodinfo(t, append(withPlugin(t), "--cache-server=memory://")...)
 	prometheus, now := promtest.New(t), time.Now()
 	target := []string{"job", "podinfo", "namespace", "demo", "pod", "podinfo-1", "instance", "10.0.0.1:9797"}
 	badDay(t, p)
+	usePlugin(t, p)
 	prometheus.Scrape(t, p.MetricsURL+"/metrics", now, target...)
 	badDay(t, p)
+	usePlugin(t, p)
 	now = now.Add(30 * time.Second)
 	prometheus.Scrape(t, p.MetricsURL+"/metrics", now, target...)
 

@@ -24,4 +24,11 @@ func (echo) Encode(context.Context, any) (any, error) {
 	return []byte(version + " " + pod), err
 }
 
-func (echo) Decode(_ context.Context, value any) (any, error) { return value, nil }
+// Decode returns what it is given, but for the bytes "late", which it keeps for as long as the host waits.
+func (echo) Decode(ctx context.Context, value any) (any, error) {
+	if given, ok := value.([]byte); ok && string(given) == "late" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return value, nil
+}
