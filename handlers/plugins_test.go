@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -586,10 +587,10 @@ func TestPluginKeepsItsBytes(t *testing.T) {
 	}}
 	url := serve(t, m.with)
 	for i := range 8 {
-		send(t, "POST", url+"/plugins/cbor/encode", strings.Repeat(fmt.Sprint(i), 100))
+		send(t, "POST", url+"/plugins/cbor/encode", strings.Repeat(strconv.Itoa(i), 100))
 	}
 	for i, bytes := range kept {
-		if want := strings.Repeat(fmt.Sprint(i), 100); string(bytes) != want {
+		if want := strings.Repeat(strconv.Itoa(i), 100); string(bytes) != want {
 			t.Errorf("what request %d brought reads %.20q by now", i, bytes)
 		}
 	}

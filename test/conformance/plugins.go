@@ -34,7 +34,7 @@ func plugins() []Group {
 			Cases: append(conversions(), management()...)},
 		{Name: "plugins without an operator", Routes: routes, Needs: needs, Settings: settings,
 			Programs: []string{cborProgram}, Cases: []Case{
-				it("convert values", pluginIs("ready"), encodeJSON(`1`).want(status(200), body("\x01"))),
+				it("convert values", pluginIsReady(), encodeJSON(`1`).want(status(200), body("\x01"))),
 				it("are managed by nobody", everyOrder(errorObject(403, "--plugin-admin-token"))...),
 			}},
 		{Name: "plugins that are not configured", Routes: routes, Needs: []Capability{Plugins}, Fresh: true, Cases: []Case{
@@ -63,10 +63,10 @@ func plugins() []Group {
 	return groups
 }
 
-// pluginIs waits for the state of the plugin.
-func pluginIs(state string) Step {
+// pluginIsReady waits for the plugin.
+func pluginIsReady() Step {
 	return get("/plugins/cbor").soon(30*time.Second).want(status(200), fieldIs("name", "protocol-grpc-cbor"),
-		fieldIs("transport", "grpc"), fieldIs("state", state))
+		fieldIs("transport", "grpc"), fieldIs("state", "ready"))
 }
 
 func encodeJSON(value string) request {
@@ -91,7 +91,7 @@ func conversions() []Case {
 	const object = `{"a": [1, true, null, "é"]}`
 	isObject := jsonIs(object)
 	return []Case{
-		it("loads what is in its directory", pluginIs("ready"), get("/plugins").want(status(200), jsonReply(),
+		it("loads what is in its directory", pluginIsReady(), get("/plugins").want(status(200), jsonReply(),
 			contains(`"name": "protocol-grpc-cbor"`, `"state": "ready"`, `"content_type": "application/cbor"`))),
 		it("knows a plugin by the whole name of its file", get("/plugins/protocol-grpc-cbor").
 			want(status(200), jsonReply(), fieldIs("state", "ready"))),
@@ -126,7 +126,7 @@ func management() []Case {
 		it("obeys operators only", post("/plugins/cbor/kill", "").want(errorObject(403, "Authorization: Bearer")),
 			post("/plugins/cbor/reload", "").with("Authorization", "Bearer wrong").want(errorObject(403)),
 			post("/plugins/cbor/start", "").with("Authorization", "Basic "+theAdmin).want(errorObject(403)),
-			remove("/plugins/cbor").want(errorObject(403)), pluginIs("ready")),
+			remove("/plugins/cbor").want(errorObject(403)), pluginIsReady()),
 		it("kills a plugin, and starts it again",
 			asAdmin(post("/plugins/cbor/kill", "")).want(status(200), jsonReply(), fieldIs("state", "stopped"), lacks(`"pid"`)),
 			encodeJSON(`1`).want(errorObject(503), retryAfter()),
@@ -171,7 +171,7 @@ func overGRPCToo() []Case {
 		return calling(service+method, named).with("authorization", "Bearer "+theAdmin)
 	}
 	return []Case{
-		it("loads what is in its directory", pluginIs("ready"), calling(service+"Get", named).want(code(codes.OK),
+		it("loads what is in its directory", pluginIsReady(), calling(service+"Get", named).want(code(codes.OK),
 			member("name", "protocol-grpc-cbor"), member("state", "ready"), member("transport", "grpc"))),
 		it("lists it", calling(service+"List", `{}`).want(code(codes.OK), says("protocol-grpc-cbor"))),
 		it("encodes and decodes", calling(service+"Encode", `{"name": "cbor", "value": {"json": "{\"a\":1}"}}`).

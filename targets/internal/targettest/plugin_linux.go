@@ -25,7 +25,7 @@ func InstallPluginWith(t testing.TB, dir, name, behind string) {
 		t.Fatal(err)
 	}
 	whole := filepath.Join(dir, "."+name)
-	if err := os.WriteFile(whole, append(binary, behind...), 0o700); err != nil {
+	if err := os.WriteFile(whole, append(binary, behind...), 0o700); err != nil { //nolint:gosec // a program
 		t.Fatal(err)
 	}
 	if err := os.Rename(whole, filepath.Join(dir, name)); err != nil {
@@ -36,7 +36,7 @@ func InstallPluginWith(t testing.TB, dir, name, behind string) {
 // ShortDir makes a directory with a path that leaves room for sockets in it, and removes it after the test.
 func ShortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "p")
+	dir, err := os.MkdirTemp("", "p") //nolint:usetesting // The test's own path names the test at length.
 	if err != nil {
 		t.Fatal(err)
 	}
