@@ -15,21 +15,21 @@ type method func(ctx context.Context, value any) (any, error)
 
 // answer is a call in the plugin: it reads the argument, calls the author's code and writes what it returns. What goes
 // wrong, a panic too, is the failure of this call alone.
-func answer(ctx context.Context, do method, argument []byte) (result []byte, failed *failure) {
-	value, err := unmarshal(argument)
+func answer(ctx context.Context, do method, argument carrier) (result carrier, failed *failure) {
+	value, err := argument.unpack()
 	if err != nil {
-		return nil, fail(invalid, fmt.Errorf("the plugin cannot read it: %w", err))
+		return carrier{}, fail(invalid, fmt.Errorf("the plugin cannot read it: %w", err))
 	}
 	failed = guard(ctx, func() error {
 		value, err = do(ctx, value)
 		return err
 	})
 	if failed != nil {
-		return nil, failed
+		return carrier{}, failed
 	}
-	result, err = marshal(value, MaxMessage)
+	result, err = pack(value, MaxMessage)
 	if err != nil {
-		return nil, fail(broken, fmt.Errorf("the plugin cannot return it: %w", err))
+		return carrier{}, fail(broken, fmt.Errorf("the plugin cannot return it: %w", err))
 	}
 	return result, nil
 }

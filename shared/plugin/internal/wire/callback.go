@@ -33,13 +33,23 @@ type callerResult struct {
 // callerKey is the key of the callerResult in a context.
 type callerKey struct{}
 
-func withCaller(ctx context.Context, r callerResult) context.Context {
-	return context.WithValue(ctx, callerKey{}, r)
+// callContext is a context with a callerResult: context.WithValue at half the price.
+type callContext struct {
+	context.Context
+	caller callerResult
+}
+
+// Value implements context.Context.
+func (c *callContext) Value(key any) any {
+	if key == (callerKey{}) {
+		return &c.caller
+	}
+	return c.Context.Value(key)
 }
 
 // CallerFrom returns the host of the plugin that was called with ctx.
 func CallerFrom(ctx context.Context) (contract.Caller, error) {
-	r, ok := ctx.Value(callerKey{}).(callerResult)
+	r, ok := ctx.Value(callerKey{}).(*callerResult)
 	if !ok {
 		return nil, errNoCall
 	}

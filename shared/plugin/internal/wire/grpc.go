@@ -67,14 +67,22 @@ func NewServer(options []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(append(options,
 		grpc.MaxRecvMsgSize(MaxMessage+overhead),
 		grpc.MaxSendMsgSize(MaxMessage+overhead),
+		grpc.StaticStreamWindowSize(window),
+		grpc.StaticConnWindowSize(window),
 	)...)
 }
+
+// window is how many bytes the two sides send ahead. That it is fixed spares the pings by which gRPC would find out how
+// much is good for a network.
+const window = 1 << 20
 
 // DialOptions are those of a host for the connection to a plugin. They bound what go-plugin's own services answer, too.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage + overhead)),
 		grpc.WithMaxHeaderListSize(maxHeader),
+		grpc.WithStaticStreamWindowSize(window),
+		grpc.WithStaticConnWindowSize(window),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithNoProxy(),
@@ -127,11 +135,11 @@ func (s *grpcServer) Decode(ctx context.Context, request *pb.Carrier) (*pb.Carri
 }
 
 func (s *grpcServer) answer(ctx context.Context, do method, request *pb.Carrier) (*pb.Carrier, error) {
-	value, failed := answer(s.context(ctx), do, request.GetValue())
+	value, failed := answer(s.context(ctx), do, carrier{request.GetValue(), request.GetRaw()})
 	if failed != nil {
 		return nil, failed.status()
 	}
-	return &pb.Carrier{Value: value}, nil
+	return &pb.Carrier{Value: value.value, Raw: value.raw}, nil
 }
 
 // context returns what the author's code is called with.
@@ -140,7 +148,7 @@ func (s *grpcServer) context(ctx context.Context) context.Context {
 	if host := s.host.Load(); host != nil {
 		result = callerResult{caller: host}
 	}
-	return withCaller(incoming(ctx), result)
+	return &callContext{incoming(ctx), result}
 }
 
 // status is what a failure is in gRPC.
@@ -189,15 +197,15 @@ func (c *grpcClient) Decode(ctx context.Context, value any) (any, error) {
 type remote func(context.Context, *pb.Carrier, ...grpc.CallOption) (*pb.Carrier, error)
 
 func (c *grpcClient) transform(ctx context.Context, do remote, value any) (any, error) {
-	argument, err := marshal(value, c.limit)
+	argument, err := pack(value, c.limit)
 	if err != nil {
 		return nil, err
 	}
-	response, err := do(outgoing(ctx), &pb.Carrier{Value: argument}, c.options...)
+	response, err := do(outgoing(ctx), &pb.Carrier{Value: argument.value, Raw: argument.raw}, c.options...)
 	if err != nil {
 		return nil, statusError(ctx, err)
 	}
-	return result(response.GetValue())
+	return result(carrier{response.GetValue(), response.GetRaw()})
 }
 
 // statusError tells what ended a call. A plugin that is not of this package may refuse with any code that says so.

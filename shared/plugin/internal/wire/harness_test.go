@@ -56,12 +56,29 @@ func dispense(t testing.TB, transport contract.Transport, sets map[int]goplugin.
 	Client, goplugin.ClientProtocol,
 ) {
 	t.Helper()
+	connection := serve(t, transport, sets, ClientSets(o))
+	dispensed, err := connection.Dispense(Dispensed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, ok := dispensed.(Client)
+	if !ok {
+		t.Fatalf("dispensed a %T", dispensed)
+	}
+	return client, connection
+}
+
+// serve connects the two sides of a transport.
+func serve(t testing.TB, transport contract.Transport, servers, clients map[int]goplugin.PluginSet) (
+	connection goplugin.ClientProtocol,
+) {
+	t.Helper()
 	attach := make(chan *goplugin.ReattachConfig, 1)
 	closed := make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &goplugin.ServeConfig{
 		HandshakeConfig:  Handshake(),
-		VersionedPlugins: Only(transport, sets),
+		VersionedPlugins: Only(transport, servers),
 		Logger:           hclog.NewNullLogger(),
 		Test:             &goplugin.ServeTestConfig{Context: ctx, ReattachConfigCh: attach, CloseCh: closed},
 	}
@@ -73,30 +90,27 @@ func dispense(t testing.TB, transport contract.Transport, sets map[int]goplugin.
 		<-closed // go-plugin stops to serve when its client closes
 		cancel()
 	})
-	set := ClientSets(o)[versionRPC]
-	if transport == contract.GRPC {
-		set = ClientSets(o)[versionGRPC]
-	}
-	connection, err := goplugin.NewClient(&goplugin.ClientConfig{
+	client := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  Handshake(),
-		Plugins:          set,
+		Plugins:          only(transport, clients),
 		Reattach:         <-attach,
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolNetRPC, goplugin.ProtocolGRPC},
 		GRPCDialOptions:  DialOptions(),
 		Logger:           hclog.NewNullLogger(),
-	}).Client()
+	})
+	connection, err := client.Client()
 	if err != nil {
 		cancel()
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = connection.Close() })
-	dispensed, err := connection.Dispense(Dispensed)
-	if err != nil {
-		t.Fatal(err)
+	return connection
+}
+
+// only returns the set of the transport.
+func only(transport contract.Transport, sets map[int]goplugin.PluginSet) goplugin.PluginSet {
+	if transport == contract.GRPC {
+		return sets[versionGRPC]
 	}
-	client, ok := dispensed.(Client)
-	if !ok {
-		t.Fatalf("dispensed a %T", dispensed)
-	}
-	return client, connection
+	return sets[versionRPC]
 }

@@ -5,14 +5,18 @@ import (
 	"context"
 	"encoding/gob"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/rpc"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/yamux"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -130,9 +134,10 @@ func TestAPluginThatDoesNotRead(t *testing.T) {
 		defer func() { _ = far.Close() }()
 		client := newRPCClient(near, MaxMessage)
 		start := time.Now()
-		for range 2 { // one call that is being written and one that waits for it
+		large := make([]byte, writeAhead) // does not fit into the buffers between the processes
+		for range 2 {                     // one call that is being written and one that waits for it
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if _, err := client.Encode(ctx, "hello"); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := client.Encode(ctx, large); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("error %v", err)
 			}
 			cancel()
@@ -140,13 +145,85 @@ func TestAPluginThatDoesNotRead(t *testing.T) {
 		if took := time.Since(start); took != 2*time.Second {
 			t.Errorf("two calls of a second took %s", took)
 		}
-		if _, err := client.Encode(t.Context(), "hello"); !Lost(err) {
+		if _, err := client.Encode(t.Context(), large); !Lost(err) {
 			t.Errorf("after %s: %v, want the connection lost", time.Since(start), err)
 		}
 		if took := time.Since(start); took != writeTimeout {
 			t.Errorf("the connection was lost after %s, want %s", took, writeTimeout)
 		}
 	})
+}
+
+// TestCallsOfAPluginThatDoesNotRead holds what writeAhead says of the buffers: no call outlasts its context, neither when
+// the plugin reads nothing of the calls nor when it does not even read its socket.
+func TestCallsOfAPluginThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		peer func(t *testing.T, far net.Conn)
+	}{
+		{"its calls", func(t *testing.T, far net.Conn) {
+			t.Helper()
+			session, err := yamux.Server(far, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = session.Close() })
+		}},
+		{"its socket", func(*testing.T, net.Conn) {}},
+	} {
+		for _, size := range []int{0, 1 << 10, 60 << 10} {
+			t.Run(fmt.Sprintf("%s, %d bytes", c.name, size), func(t *testing.T) {
+				t.Parallel()
+				near, far := socketPair(t)
+				session, err := yamux.Client(near, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = session.Close() })
+				c.peer(t, far)
+				stream, err := session.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				client := newRPCClient(stream, MaxMessage)
+				start := time.Now()
+				for range 200 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+					if _, err := client.Encode(ctx, make([]byte, size)); !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("error %v", err)
+					}
+					cancel()
+				}
+				if took := time.Since(start); took > writeTimeout/2 {
+					t.Errorf("200 calls of a millisecond took %s", took)
+				}
+			})
+		}
+	}
+}
+
+// socketPair returns both ends of a Unix socket.
+func socketPair(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wire")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	if near, err = net.Dial("unix", listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = listener.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	return near, far
 }
 
 func TestAPluginThatDoesNotAnswer(t *testing.T) {
@@ -181,7 +258,7 @@ func (h *hostileServer) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error
 }
 
 func (*hostileServer) Encode(_ context.Context, request *pb.Carrier) (*pb.Carrier, error) {
-	what, err := unmarshal(request.GetValue())
+	what, err := carrier{request.GetValue(), request.GetRaw()}.unpack()
 	if err != nil {
 		return nil, err
 	}

@@ -59,6 +59,7 @@ func (d *Door) Open(_ uint32, id *uint32) error {
 // Request is a call over net/rpc, which has no context.
 type Request struct {
 	Value   []byte
+	Raw     bool              // Value itself is meant, and no encoded Value
 	Timeout time.Duration     // after which nobody waits for the answer; zero is none
 	Trace   map[string]string // headers as of HTTP
 }
@@ -66,6 +67,7 @@ type Request struct {
 // Response is the answer to a Request.
 type Response struct {
 	Value   []byte
+	Raw     bool // Value itself is meant, and no encoded Value
 	Outcome uint8
 	Text    string // when Outcome is not zero
 }
@@ -105,8 +107,8 @@ func (s *Service) Decode(request *Request, response *Response) error {
 func (r *Request) answer(do method, response *Response) error {
 	ctx, cancel := r.context()
 	defer cancel()
-	value, failed := answer(ctx, do, r.Value)
-	response.Value = value
+	value, failed := answer(ctx, do, carrier{r.Value, r.Raw})
+	response.Value, response.Raw = value.value, value.raw
 	if failed != nil {
 		response.Outcome, response.Text = uint8(failed.outcome), failed.text
 	}
@@ -115,16 +117,16 @@ func (r *Request) answer(do method, response *Response) error {
 
 // context returns what the author's code is called with.
 func (r *Request) context() (context.Context, context.CancelFunc) {
-	ctx := withCaller(withTrace(context.Background(), r.Trace), callerResult{err: errNoBroker})
+	ctx := &callContext{withTrace(context.Background(), r.Trace), callerResult{err: errNoBroker}}
 	if r.Timeout > 0 {
 		return context.WithTimeout(ctx, r.Timeout)
 	}
 	return context.WithCancel(ctx)
 }
 
-// newRequest returns the call with value that ctx bounds.
-func newRequest(ctx context.Context, value []byte) *Request {
-	r := &Request{Value: value, Trace: traceOf(ctx)}
+// newRequest returns the call with an argument that ctx bounds.
+func newRequest(ctx context.Context, argument carrier) *Request {
+	r := &Request{Value: argument.value, Raw: argument.raw, Trace: traceOf(ctx)}
 	if deadline, ok := ctx.Deadline(); ok {
 		r.Timeout = max(time.Until(deadline), 1)
 	}

@@ -8,8 +8,8 @@ import (
 )
 
 // result reads the value of an answer.
-func result(encoded []byte) (any, error) {
-	value, err := unmarshal(encoded)
+func result(c carrier) (any, error) {
+	value, err := c.unpack()
 	if err != nil {
 		return nil, unusable(err)
 	}

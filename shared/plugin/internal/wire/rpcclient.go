@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 )
@@ -19,23 +21,34 @@ const maxAbandoned = 1024
 
 var errAbandoned = fmt.Errorf("the plugin left %d calls unanswered", maxAbandoned)
 
-// rpcClient is the Client over net/rpc. A call ends with its context, whatever the plugin does: the writing is left to a
-// goroutine of its own, because a plugin that does not read makes it wait, and a half-written call cannot be taken back.
+// rpcClient is the Client over net/rpc. A call ends with its context, whatever the plugin does. Writing can take as long
+// as the plugin does not read, and a half-written call cannot be taken back, so that a goroutine does it. Only when so
+// little is unanswered that it must fit into the buffers between the processes, the caller writes by itself.
 type rpcClient struct {
-	limit int
-	conn  *boundedConn
-	rpc   *rpc.Client
-	queue chan *pending
+	limit      int
+	conn       *boundedConn
+	rpc        *rpc.Client
+	queue      chan *pending
+	unanswered atomic.Int64 // bytes of calls, at most
 
 	mu        sync.Mutex
 	abandoned []*pending
 }
+
+// writeAhead is how many bytes may be unanswered for a call to be written at once. A stream of yamux takes at least
+// 128 KiB beyond what the other side has read, and a Unix socket of Linux 208 KiB, of which each message takes about
+// perCall for itself.
+const (
+	writeAhead = 64 << 10
+	perCall    = 1 << 10
+)
 
 // pending is a call that waits for its answer.
 type pending struct {
 	method   string
 	request  *Request
 	response any
+	size     int64 // as it counts for unanswered
 	done     chan *rpc.Call
 }
 
@@ -43,26 +56,50 @@ type pending struct {
 func newRPCClient(stream net.Conn, limit int) *rpcClient {
 	conn := newBoundedConn(stream, limit+overhead)
 	c := &rpcClient{limit: limit, conn: conn, rpc: rpc.NewClient(conn), queue: make(chan *pending)}
-	go c.write()
+	go c.writeQueue()
 	return c
 }
 
-// write sends the calls until the connection ends.
-func (c *rpcClient) write() {
+// writeQueue writes the calls of the queue until the connection ends.
+func (c *rpcClient) writeQueue() {
 	for {
 		select {
 		case p := <-c.queue:
-			call := c.rpc.Go(methodPrefix+p.method, p.request, p.response, p.done)
-			call.Args = nil // it was written, and the answer may take long
+			c.write(p)
 		case <-c.conn.gone:
 			return
 		}
 	}
 }
 
+// write writes a call.
+func (c *rpcClient) write(p *pending) {
+	call := c.rpc.Go(methodPrefix+p.method, p.request, p.response, p.done)
+	call.Args = nil // the answer may take long
+}
+
+// send writes a call or sees to it that it is written.
+func (c *rpcClient) send(ctx context.Context, p *pending) error {
+	if c.unanswered.Add(p.size) <= writeAhead {
+		c.write(p)
+		return nil
+	}
+	c.forgetAnswered()
+	p.request.Value = bytes.Clone(p.request.Value) // the caller can be gone when it is written
+	select {
+	case c.queue <- p:
+		return nil
+	case <-ctx.Done():
+		c.unanswered.Add(-p.size)
+		return ctx.Err()
+	case <-c.conn.gone:
+		return &lostError{rpc.ErrShutdown}
+	}
+}
+
 func (c *rpcClient) Info(ctx context.Context) (contract.Info, error) {
 	var response Introduction
-	if err := c.call(ctx, "Info", nil, &response); err != nil {
+	if err := c.call(ctx, "Info", carrier{}, &response); err != nil {
 		return contract.Info{}, err
 	}
 	if response.Outcome != 0 {
@@ -80,7 +117,7 @@ func (c *rpcClient) Decode(ctx context.Context, value any) (any, error) {
 }
 
 func (c *rpcClient) transform(ctx context.Context, method string, value any) (any, error) {
-	argument, err := marshal(value, c.limit)
+	argument, err := pack(value, c.limit)
 	if err != nil {
 		return nil, err
 	}
@@ -91,21 +128,22 @@ func (c *rpcClient) transform(ctx context.Context, method string, value any) (an
 	if response.Outcome != 0 {
 		return nil, (&failure{outcome(response.Outcome), response.Text}).error()
 	}
-	return result(response.Value)
+	return result(carrier{response.Value, response.Raw})
 }
 
 // call waits for the answer, or for the end of ctx.
-func (c *rpcClient) call(ctx context.Context, method string, argument []byte, response any) error {
-	p := &pending{method, newRequest(ctx, argument), response, make(chan *rpc.Call, 1)}
-	select {
-	case c.queue <- p:
-	case <-ctx.Done():
+func (c *rpcClient) call(ctx context.Context, method string, argument carrier, response any) error {
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case <-c.conn.gone:
-		return &lostError{rpc.ErrShutdown}
+	}
+	p := &pending{method, newRequest(ctx, argument), response, int64(len(argument.value)) + perCall,
+		make(chan *rpc.Call, 1)}
+	if err := c.send(ctx, p); err != nil {
+		return err
 	}
 	select {
 	case call := <-p.done:
+		c.unanswered.Add(-p.size)
 		return c.callError(call.Error)
 	case <-ctx.Done():
 		c.abandon(p)
@@ -132,10 +170,23 @@ func (c *rpcClient) callError(err error) error {
 // abandon remembers a call that nobody waits for any more, and gives the connection up when there are too many.
 func (c *rpcClient) abandon(p *pending) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	answered := func(a *pending) bool { return len(a.done) > 0 }
-	c.abandoned = slices.DeleteFunc(append(c.abandoned, p), answered)
-	if len(c.abandoned) >= maxAbandoned {
+	c.abandoned = append(c.abandoned, p)
+	c.mu.Unlock()
+	if c.forgetAnswered() >= maxAbandoned {
 		c.conn.fail(errAbandoned)
 	}
+}
+
+// forgetAnswered forgets the abandoned calls that were answered in the meantime, and returns how many were not.
+func (c *rpcClient) forgetAnswered() (left int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.abandoned = slices.DeleteFunc(c.abandoned, func(p *pending) bool {
+		answered := len(p.done) > 0
+		if answered {
+			c.unanswered.Add(-p.size)
+		}
+		return answered
+	})
+	return len(c.abandoned)
 }

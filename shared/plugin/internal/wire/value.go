@@ -44,14 +44,41 @@ const (
 	lengthBytes = 4
 )
 
-// marshal writes value, which may have up to limit bytes: those of the value itself when it is a string or []byte, else
-// those that are written. The error is of the kind ErrInvalid or ErrTooLarge.
+// carrier is a value as it travels. Bytes, which most values are, need not be written in another form.
+type carrier struct {
+	value []byte
+	raw   bool // value itself is meant, and no encoded Value
+}
+
+// pack returns the value, which may have up to limit bytes: those of a string or []byte itself, else those that are
+// written. A []byte is not copied. The error is of the kind ErrInvalid or ErrTooLarge.
+func pack(value any, limit int) (carrier, error) {
+	if v, ok := value.([]byte); ok && len(v) <= limit {
+		return carrier{v, true}, nil
+	}
+	b, err := marshal(value, limit)
+	return carrier{b, false}, err
+}
+
+// unpack returns what pack was given. A []byte in the value shares the memory of the carrier.
+func (c carrier) unpack() (any, error) {
+	switch {
+	case !c.raw:
+		return unmarshal(c.value)
+	case c.value == nil:
+		return []byte{}, nil
+	default:
+		return c.value, nil
+	}
+}
+
+// marshal writes a value for pack.
 func marshal(value any, limit int) ([]byte, error) {
 	e := encoder{limit: limit, capacity: limit}
 	switch v := value.(type) {
-	case []byte:
-		e.alone(len(v))
 	case string:
+		e.alone(len(v))
+	case []byte:
 		e.alone(len(v))
 	}
 	if err := e.value(value, maxDepth); err != nil {
@@ -68,15 +95,11 @@ type encoder struct {
 	values   int // so far
 }
 
-// alone makes room for a value that is a string or []byte of n bytes and nothing else. Its header comes in addition to
-// the limit.
+// alone makes room for a string or []byte of n bytes that is all there is: its header comes in addition to the limit.
 func (e *encoder) alone(n int) {
-	const header = 1 + lengthBytes
-	if n > e.limit {
-		return
+	if n <= e.limit {
+		e.capacity += 1 + lengthBytes
 	}
-	e.b = make([]byte, 0, n+header)
-	e.capacity += header
 }
 
 func (e *encoder) value(value any, depth int) error {

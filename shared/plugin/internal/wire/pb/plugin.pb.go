@@ -219,7 +219,9 @@ type Carrier struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// An encoded Value. It is not a field of that type so that the receiver can bound its depth and the number of its
 	// parts before it makes anything of them.
-	Value         []byte `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	Value []byte `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// That value is no encoded Value but itself what is carried: bytes.
+	Raw           bool `protobuf:"varint,2,opt,name=raw,proto3" json:"raw,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +261,13 @@ func (x *Carrier) GetValue() []byte {
 		return x.Value
 	}
 	return nil
+}
+
+func (x *Carrier) GetRaw() bool {
+	if x != nil {
+		return x.Raw
+	}
+	return false
 }
 
 // Value is what is encoded and decoded. Without a kind it is null.
@@ -947,9 +956,10 @@ const file_podinfo_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12!\n" +
-	"\fcontent_type\x18\x04 \x01(\tR\vcontentType\"\x1f\n" +
+	"\fcontent_type\x18\x04 \x01(\tR\vcontentType\"1\n" +
 	"\aCarrier\x12\x14\n" +
-	"\x05value\x18\x01 \x01(\fR\x05value\"\xa0\x02\n" +
+	"\x05value\x18\x01 \x01(\fR\x05value\x12\x10\n" +
+	"\x03raw\x18\x02 \x01(\bR\x03raw\"\xa0\x02\n" +
 	"\x05Value\x12\x14\n" +
 	"\x04null\x18\x01 \x01(\bH\x00R\x04null\x12\x14\n" +
 	"\x04bool\x18\x02 \x01(\bH\x00R\x04bool\x12\x12\n" +
