@@ -9,29 +9,30 @@ import (
 
 // leash is what a process cannot slip: the mark, and a control group where there is one.
 type leash struct {
-	mark  mark
-	group *group
+	mark   mark
+	group  *group
+	traced bool // the process waits before its first instruction until it is limited and marked
 }
 
-func newLeash(parent string, l Limits) leash { return leash{newMark(), newGroup(parent, l)} }
+func newLeash(parent string, l Limits) leash { return leash{newMark(), newGroup(parent, l), true} }
 
 // attributes are those to start the process with.
 func (l leash) attributes() *syscall.SysProcAttr {
-	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Ptrace: l.traced}
 	if l.group != nil {
 		a.UseCgroupFD, a.CgroupFD = true, l.group.fd
 	}
 	return a
 }
 
-// drop gives up the control group, in which the process could not be started, and tells whether there was one.
-func (l *leash) drop() bool {
-	if l.group == nil {
-		return false
+// loosen gives up what may have kept the process from being started, and tells whether there was something.
+func (l *leash) loosen() bool {
+	had := l.traced
+	if l.group != nil {
+		l.group.remove(time.Now())
 	}
-	l.group.remove(time.Now())
-	l.group = nil
-	return true
+	l.traced, l.group = false, nil
+	return had
 }
 
 // watch reaps the orphans that end while the process lives, until exited is closed.

@@ -18,7 +18,7 @@ const rlimitLocks = 10
 // descendants from everyone else's, whatever they did to hide: setsid leaves the process group, and a parent that ends
 // leaves no link from child to plugin. Control groups would do the same, but a container is seldom given one.
 //
-// What a process forks in the moment between its start and its mark belongs to its process group only.
+// Where a process cannot be traced, what it forks in the moment between its start and its mark has none.
 type mark uint64
 
 // newMark returns a number of which no other process has the same, by chance rather than by count: several hosts may

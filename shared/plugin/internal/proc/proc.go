@@ -9,8 +9,9 @@
 //     that comes about;
 //   - is the leader of a process group of its own;
 //   - on Linux, is killed by the kernel should this process be, cannot gain privileges by executing a file, is a better
-//     victim than this process when memory runs out, and has its limits a moment after its first instruction. Each of
-//     its descendants carries a mark by which it is found even after it has left group and parent (see mark).
+//     victim than this process when memory runs out, and has its limits before its first instruction, or a moment later
+//     where processes must not be traced. Each of its descendants carries a mark by which it is found even after it has
+//     left group and parent (see mark).
 package proc
 
 import (
@@ -93,8 +94,9 @@ func (p *Process) open() error {
 	return nil
 }
 
-// run is the process's own goroutine. It keeps its thread for itself, because the kernel ties two things to the thread
-// and not to the process: what privileges a child may gain, and whose end kills the child. The thread would spend
+// run is the process's own goroutine. It keeps its thread for itself, because the kernel ties three things to the
+// thread and not to the process: what privileges a child may gain, whose end kills the child, and who traces it. The
+// thread would spend
 // the life of the process in the kernel waiting for it anyway, and ends with this goroutine.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
@@ -121,13 +123,13 @@ func (p *Process) run(started chan<- error) {
 	closeAll(p.life)
 }
 
-// start starts the program, if need be without a control group: a container may be allowed to make one and not to start
-// a process in it.
+// start starts the program, if need be without what a container may forbid: to trace a process, and to start one in a
+// control group.
 func (p *Process) start() error {
 	p.leash = newLeash(p.spec.Cgroup, p.spec.Limits)
 	p.cmd = p.command()
 	err := p.cmd.Start()
-	if err != nil && p.leash.drop() {
+	if err != nil && p.leash.loosen() {
 		p.cmd = p.command()
 		err = p.cmd.Start()
 	}

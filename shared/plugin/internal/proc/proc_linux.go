@@ -29,9 +29,15 @@ func prepareThread() {
 	}
 }
 
-// constrain limits and marks the process that was started a moment ago. A platform that takes away a limit must not
-// take away the plugin with it, so that each is set as far as the system allows.
+// constrain limits and marks the process before it runs, or shortly after when it is not traced. A platform that takes
+// away a limit must not take away the plugin with it, so that each is set as far as the system allows.
 func (l leash) constrain(pid int, limits Limits) {
+	if l.traced {
+		// The kernel stops it once it has executed its file. That is looked at but not taken, as is its end if it came
+		// to that.
+		_ = waitFor(pid, unix.WEXITED|unix.WSTOPPED)
+		defer func() { _ = unix.PtraceDetach(pid) }() // fails for what has ended
+	}
 	l.mark.put(pid)
 	limit(pid, unix.RLIMIT_CORE, 0) // a dump would hold what clients sent
 	if limits.MemoryBytes > 0 {
@@ -71,11 +77,14 @@ func preferAsVictim(pid int) {
 }
 
 // waitExit returns once the process has ended, and leaves it to be waited for.
-func waitExit(pid int) {
+func waitExit(pid int) { _ = waitFor(pid, unix.WEXITED) }
+
+// waitFor returns once one of the events has come to the process, and leaves it to be waited for.
+func waitFor(pid, events int) error {
 	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		err := unix.Waitid(unix.P_PID, pid, nil, events|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
-			return
+			return err
 		}
 	}
 }

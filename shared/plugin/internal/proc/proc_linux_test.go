@@ -325,16 +325,17 @@ func TestControlGroupHoldsTheProcess(t *testing.T) {
 	}
 }
 
-// What forks and ends faster than it is found can be caught by a control group only.
-func TestControlGroupCatchesAComet(t *testing.T) {
+// What has privileges can take off its mark, but does not leave its control group.
+func TestControlGroupEndsWhatHasNoMark(t *testing.T) {
 	t.Parallel()
-	c := startIn(t, groups(t), "comet", proc.Limits{})
-	c.line(t, "flying")
-	c.line(t, "ready")
-	c.Kill()
-	wait(t, "the end", c.Gone())
-	if err := c.Left(); err != nil {
-		t.Error(err)
+	parent := groups(t)
+	cmd := exec.Command(victim(t))
+	cmd.Env = []string{"MODE=hang"}
+	if err := proc.StartAndSweep(parent, cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("the process ended with %v, want that it was killed", err)
 	}
 }
 

@@ -10,7 +10,7 @@ type leash struct{}
 
 func newLeash(string, Limits) leash { return leash{} }
 
-func (*leash) drop() bool { return false }
+func (*leash) loosen() bool { return false }
 
 func (leash) constrain(int, Limits) {}
 

@@ -24,7 +24,6 @@ func main() {
 		"family":   family,
 		"orphans":  orphans,
 		"zombies":  zombies,
-		"comet":    comet,
 		"bomb":     bomb,
 		"tell":     tell,
 		"eat":      eat,
@@ -87,16 +86,6 @@ func zombies() {
 	hang()
 }
 
-// comet is one process at a time, each of which has ended before it is found.
-func comet() {
-	if os.Getenv("FLYING") == "" {
-		fmt.Println("flying")
-		_ = start("comet", &syscall.SysProcAttr{Setsid: true}, "FLYING=yes")
-		hang()
-	}
-	_ = start("comet", &syscall.SysProcAttr{Setsid: true}, "FLYING=yes")
-}
-
 // bomb starts two like itself, in sessions of their own, and so on down to a few hundred processes at a time.
 func bomb() {
 	depth, _ := strconv.Atoi(os.Getenv("DEPTH"))
@@ -129,8 +118,6 @@ func tell() {
 		target, _ := os.Readlink("/proc/self/fd/" + fd.Name())
 		fmt.Println("fd", fd.Name(), target)
 	}
-	// Limits are set a moment after the start.
-	time.Sleep(200 * time.Millisecond)
 	lines("/proc/self/limits", "limit")
 	lines("/proc/self/status", "status")
 	lines("/proc/self/oom_score_adj", "oom")
@@ -150,7 +137,6 @@ func lines(file, word string) {
 }
 
 func eat() {
-	time.Sleep(100 * time.Millisecond)
 	var all [][]byte
 	for {
 		b := make([]byte, 8<<20)
@@ -167,7 +153,6 @@ func eat() {
 }
 
 func files() {
-	time.Sleep(100 * time.Millisecond)
 	for n := 0; ; n++ {
 		if _, err := os.Open("/dev/null"); err != nil {
 			fmt.Println("opened", n, err)
@@ -177,7 +162,6 @@ func files() {
 }
 
 func write() {
-	time.Sleep(100 * time.Millisecond)
 	signal.Ignore(syscall.SIGXFSZ)
 	f, _ := os.Create("large")
 	n, err := f.Write(make([]byte, 4<<20))
