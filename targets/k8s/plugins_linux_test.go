@@ -16,9 +16,11 @@ import (
 	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
-	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
+
+// cbor is the plugin of these tests.
+const cbor = "plugins/protocol-grpc-cbor"
 
 // adminToken is that of the operator in these tests.
 const adminToken = "correct-horse"
@@ -33,9 +35,9 @@ type plugged struct {
 // startPlugged starts a server with a directory of plugins: copies of the sample plugin for CBOR under these names.
 func startPlugged(t *testing.T, names ...string) *plugged {
 	t.Helper()
-	p := &plugged{dir: t.TempDir(), temp: targettest.ShortDir(t)}
+	p := &plugged{dir: t.TempDir(), temp: testkit.ShortDir(t)}
 	for _, name := range names {
-		targettest.InstallPlugin(t, p.dir, name)
+		testkit.InstallPlugin(t, cbor, p.dir, name)
 	}
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte(adminToken+"\n"), 0o600); err != nil {
@@ -81,6 +83,9 @@ func (p *plugged) status(t *testing.T, name string) contract.Status {
 	}
 	return read(t, body)
 }
+
+// gone tells whether a process has ended.
+func gone(pid int) func() bool { return func() bool { return testkit.Gone(pid) } }
 
 func read(t *testing.T, body string) contract.Status {
 	t.Helper()
@@ -139,11 +144,11 @@ func TestPlugins(t *testing.T) {
 				t.Errorf("reloaded: %+v, was %+v", second, first)
 			}
 			p.mustEncode(t, name)
-			testkit.Eventually(t, patience, "the process that was replaced to end", targettest.Gone(first.PID))
+			testkit.Eventually(t, patience, "the process that was replaced to end", gone(first.PID))
 
 			killed := p.mustOrder(t, "kill", name)
-			if killed.State != contract.Stopped || killed.PID != 0 || !targettest.Gone(second.PID)() {
-				t.Errorf("killed: %+v, and process %d gone: %t", killed, second.PID, targettest.Gone(second.PID)())
+			if killed.State != contract.Stopped || killed.PID != 0 || !testkit.Gone(second.PID) {
+				t.Errorf("killed: %+v, and process %d gone: %t", killed, second.PID, testkit.Gone(second.PID))
 			}
 			if code, body := p.ask(t, http.MethodPost, "/plugins/"+name+"/encode", "1"); code != 503 {
 				t.Errorf("a plugin that was killed answers %d %s", code, body)
@@ -161,7 +166,7 @@ func TestPlugins(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(p.dir, name)); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the file is still there (%v)", err)
 			}
-			if !targettest.Gone(third.PID)() {
+			if !testkit.Gone(third.PID) {
 				t.Errorf("process %d outlives the plugin that was deleted", third.PID)
 			}
 			testkit.Eventually(t, patience, "the plugin to be forgotten", func() bool { return p.status(t, name).Name == "" })
@@ -176,10 +181,10 @@ func TestPluginsComeWhileServing(t *testing.T) {
 	if code, body := p.ask(t, http.MethodGet, "/plugins", ""); code != 200 || body != "[]" {
 		t.Errorf("without plugins the list is %d %s", code, body)
 	}
-	targettest.InstallPlugin(t, p.dir, "protocol-grpc-cbor")
+	testkit.InstallPlugin(t, cbor, p.dir, "protocol-grpc-cbor")
 	first := p.await(t, "cbor")
 	p.mustEncode(t, "cbor")
-	targettest.InstallPluginWith(t, p.dir, "protocol-grpc-cbor", "another version")
+	testkit.InstallPlugin(t, cbor, p.dir, "protocol-grpc-cbor", []byte("another version")...)
 	testkit.Eventually(t, 2*patience, "the new version to serve", func() bool {
 		now := p.status(t, "cbor")
 		return now.State == contract.Ready && now.SHA256 != first.SHA256
@@ -196,7 +201,7 @@ func TestPluginsEndWithTheServer(t *testing.T) {
 		t.Errorf("exit code %d, want 0", code)
 	}
 	for _, pid := range pids {
-		if !targettest.Gone(pid)() {
+		if !testkit.Gone(pid) {
 			t.Errorf("plugin %d outlives the server", pid)
 		}
 	}
@@ -248,7 +253,7 @@ func TestPluginsDieWithAServerThatIsKilled(t *testing.T) {
 		t.Fatalf("exit code %d of a server that was killed", code)
 	}
 	for _, pid := range pids {
-		testkit.Eventually(t, time.Second, fmt.Sprintf("plugin %d to end with its server", pid), targettest.Gone(pid))
+		testkit.Eventually(t, time.Second, fmt.Sprintf("plugin %d to end with its server", pid), gone(pid))
 	}
 }
 
@@ -268,7 +273,7 @@ func TestAPanicEndsPluginsToo(t *testing.T) {
 	if code := p.Wait(t, patience); code != 255 {
 		t.Errorf("exit code %d, want 255", code)
 	}
-	testkit.Eventually(t, time.Second, "the plugin to end with its server", targettest.Gone(pid))
+	testkit.Eventually(t, time.Second, "the plugin to end with its server", gone(pid))
 }
 
 // TestReadinessDoesNotWaitForPlugins has one that never comes up beside one that cannot run at all. Neither keeps the
@@ -315,8 +320,8 @@ func TestReadinessDoesNotWaitForPlugins(t *testing.T) {
 func TestAPortThatIsTakenLeavesNoPlugins(t *testing.T) {
 	t.Parallel()
 	first := testkit.StartPodinfo(t)
-	dir, temp := t.TempDir(), targettest.ShortDir(t)
-	targettest.InstallPlugin(t, dir, "protocol-grpc-cbor")
+	dir, temp := t.TempDir(), testkit.ShortDir(t)
+	testkit.InstallPlugin(t, cbor, dir, "protocol-grpc-cbor")
 	code, _, stderr := exec(t, "--host=127.0.0.1", "--port="+first.URL[strings.LastIndex(first.URL, ":")+1:],
 		"--plugins-path="+dir, "TMPDIR="+temp)
 	if code != 1 || !strings.Contains(stderr, "failed to listen") {

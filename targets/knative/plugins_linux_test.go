@@ -8,15 +8,14 @@ import (
 	"testing"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
-	"github.com/podinfo-targets/podinfo/targets/internal/targettest"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // TestPluginsOfARevision come up with it and end with it.
 func TestPluginsOfARevision(t *testing.T) {
 	t.Parallel()
-	dir, temp := t.TempDir(), targettest.ShortDir(t)
-	targettest.InstallPlugin(t, dir, "protocol-grpc-cbor")
+	dir, temp := t.TempDir(), testkit.ShortDir(t)
+	testkit.InstallPlugin(t, "plugins/protocol-grpc-cbor", dir, "protocol-grpc-cbor")
 	p := startAlone(t, "PODINFO_PLUGINS_PATH="+dir, "PODINFO_PLUGINS_POLL_INTERVAL=50ms", "TMPDIR="+temp,
 		"--shutdown-delay=0s")
 	var status contract.Status
@@ -28,7 +27,7 @@ func TestPluginsOfARevision(t *testing.T) {
 	if code := p.Stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	if !targettest.Gone(status.PID)() {
+	if !testkit.Gone(status.PID) {
 		t.Errorf("plugin %d outlives the revision", status.PID)
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {

@@ -204,8 +204,8 @@ type Group struct {
 	Settings []string
 	// Prepare fills an empty directory with files for the server to read.
 	Prepare func(dir string) error
-	// Programs are main packages of this module, as paths from its root. Their binaries are put into the directory of
-	// Prepare under their own names.
+	// Programs are plugins, main packages of this module as paths from its root. Their binaries are put into the
+	// directory of Prepare under their own names.
 	Programs []string
 	// Fresh asks for a server that served nobody else even if there are no Settings.
 	Fresh bool

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -206,10 +205,7 @@ func (g Group) prepare(t testing.TB) string {
 	}
 	dir := t.TempDir()
 	for _, program := range g.Programs {
-		// Not with the race detector, which needs more memory than a server may give to what it starts.
-		if err := install(testkit.Build(t, program, "-trimpath"), filepath.Join(dir, path.Base(program))); err != nil {
-			t.Fatalf("installing %s: %v", program, err)
-		}
+		testkit.InstallPlugin(t, program, dir, path.Base(program))
 	}
 	if g.Prepare == nil {
 		return dir
@@ -218,15 +214,6 @@ func (g Group) prepare(t testing.TB) string {
 		t.Fatalf("preparing the files: %v", err)
 	}
 	return dir
-}
-
-// install copies a program.
-func install(from, to string) error {
-	binary, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, binary, 0o700)
 }
 
 // futile says why no server has to be started for a group, for want of something that all its cases need, or returns
