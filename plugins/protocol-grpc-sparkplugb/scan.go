@@ -18,7 +18,7 @@ type scanner struct {
 
 // message returns what is wrong with a message. What is no message at all is left to those who read it.
 func (s *scanner) message(d protoreflect.MessageDescriptor, data []byte, depth int) error {
-	if depth > 3*notation.MaxDepth { // a template's metrics are 3 messages deeper than the metric that holds it
+	if depth > 2*notation.MaxDepth { // a metric of a template is 2 messages deeper than the metric that is the template
 		return notation.ErrTooDeep
 	}
 	for len(data) > 0 {

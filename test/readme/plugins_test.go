@@ -58,7 +58,6 @@ func pluginsText(t *testing.T, after string) string {
 func TestPluginTutorial(t *testing.T) {
 	testkit.Need(t, "curl")
 	tutorial, _, _ := strings.Cut(pluginsText(t, "\n## Your first plugin in five minutes\n"), "\n## ")
-	run(t, "make build")
 	s := openShell(t)
 	printed := ""
 	for _, b := range blocks(t, tutorial) {
