@@ -91,9 +91,10 @@ func (p *plugin) admit(ctx context.Context, m method, value any) (any, error) {
 	return p.again(ctx, i, err, m, value)
 }
 
-// again makes a call whose connection was lost once more, on an instance other than the one that lost it.
+// again makes a call whose connection was lost once more, on an instance other than the one that lost it, for which it
+// waits as long as it has time.
 func (p *plugin) again(ctx context.Context, dead *instance, cause error, m method, value any) (any, error) {
-	i, err := p.take(ctx, dead, p.parts.pace.heal)
+	i, err := p.take(ctx, dead, p.parts.pace.call)
 	if errors.Is(err, context.Canceled) {
 		return nil, err // The client has left.
 	}

@@ -83,7 +83,9 @@ func write(t testing.TB, data []byte, dir, name string) {
 func open(t testing.TB, dir string, change ...func(*host.Options)) *host.Host {
 	t.Helper()
 	log, _ := test.NewNullLogger()
-	o := host.Options{Dir: dir, StageDir: t.TempDir(), Poll: 50 * time.Millisecond, Log: log}
+	o := host.Options{
+		Dir: dir, StageDir: t.TempDir(), Poll: 50 * time.Millisecond, CallTimeout: patience, StartTimeout: patience, Log: log,
+	}
 	for _, c := range change {
 		c(&o)
 	}
@@ -272,7 +274,7 @@ func TestKilledProcessIsReplacedAndNoCallIsLost(t *testing.T) {
 			}
 			testkit.Eventually(t, patience, "calls are in flight", func() bool {
 				s, err := h.Get(name)
-				return err == nil && s.InFlight == 8
+				return err == nil && s.InFlight > 0
 			})
 			if err := syscall.Kill(old.PID, syscall.SIGKILL); err != nil {
 				t.Fatal(err)

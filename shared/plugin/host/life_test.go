@@ -330,7 +330,7 @@ func TestLostCallEndsWithItsTimeAndWithThePlugin(t *testing.T) {
 		change func(w *world)
 		took   time.Duration
 	}{
-		"nothing comes in time": {func(w *world) { w.slow = time.Hour }, 5 * time.Second},
+		"nothing comes in time": {func(w *world) { w.slow = time.Hour }, 10 * time.Second},
 		"nothing can come":      {func(w *world) { w.stillborn = contract.ErrBroken }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -60,10 +60,19 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, name string) {
 		registry := prometheus.NewRegistry()
-		h, _ := serve(t, name, func(o *host.Options) { o.Metrics = registry; o.CallTimeout = 2 * time.Second })
-		for order, want := range map[string]error{"": nil, "refuse": contract.ErrRefused, "hang": contract.ErrTimeout} {
-			if _, err := h.Encode(t.Context(), name, order); !errors.Is(err, want) {
-				t.Errorf("%q: %v, want %v", order, err, want)
+		h, _ := serve(t, name, func(o *host.Options) { o.Metrics = registry })
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		for order, c := range map[string]struct {
+			ctx  context.Context
+			want error
+		}{
+			"":       {t.Context(), nil},
+			"refuse": {t.Context(), contract.ErrRefused},
+			"hang":   {short, context.DeadlineExceeded},
+		} {
+			if _, err := h.Encode(c.ctx, name, order); !errors.Is(err, c.want) {
+				t.Errorf("%q: %v, want %v", order, err, c.want)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())

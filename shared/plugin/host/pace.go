@@ -9,7 +9,6 @@ import (
 type pace struct {
 	call  time.Duration // a call, with its retry
 	grace time.Duration // how long a call waits for a plugin that just crashed
-	heal  time.Duration // how long a call that was cut off waits for a fresh instance
 	drain time.Duration // how long a killed instance may finish its calls
 
 	ping        time.Duration // between two pings
@@ -28,7 +27,6 @@ func usual(call time.Duration) pace {
 	return pace{
 		call:  call,
 		grace: time.Second,
-		heal:  5 * time.Second,
 		drain: time.Second,
 
 		ping:        2 * time.Second,
