@@ -51,7 +51,8 @@ func (h *handshake) agree(t contract.Transport, mtls bool) error {
 		return fmt.Errorf("the plugin speaks %q, which is neither grpc nor netrpc", brief(h.transport))
 	}
 	if spoken != t {
-		return fmt.Errorf("the plugin is called protocol-%s-… but speaks %s; call it protocol-%s-…", t, h.transport, spoken)
+		return fmt.Errorf("the plugin is called protocol-%s-… but speaks %s; call it protocol-%s-…",
+			t, h.transport, spoken)
 	}
 	if want := version(t); h.version != want {
 		return fmt.Errorf("the plugin serves version %q of the protocol, and this host version %s; build both from the "+

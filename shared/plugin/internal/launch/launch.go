@@ -1,5 +1,5 @@
-// Package launch runs one process of one plugin: it starts the file, agrees with it on how to talk, keeps what it writes
-// in our log, and ends it with everything that it started.
+// Package launch runs one process of one plugin: it starts the file, agrees with it on how to talk, keeps what it
+// writes in our log, and ends it with everything that it started.
 //
 // The wire is go-plugin's, the process is package proc's. Between the two stands a runner that believes the plugin
 // nothing: go-plugin gets to see one line of it, the handshake, after that was checked to be one that it survives.

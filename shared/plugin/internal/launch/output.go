@@ -18,8 +18,8 @@ const (
 	linesInSecond = 100     // of a plugin that are kept
 )
 
-// output is what one process writes, on its way to our log. A plugin cannot fill the log by writing much, nor is it held
-// up by writing too much: the excess is counted, and the count is logged.
+// output is what one process writes, on its way to our log. A plugin cannot fill the log by writing much, nor is it
+// held up by writing too much: the excess is counted, and the count is logged.
 type output struct {
 	log *logrus.Entry
 	now func() time.Time

@@ -78,7 +78,8 @@ func TestFieldsOfALineAreKept(t *testing.T) {
 	fmt.Fprintln(o.writer("stderr"), `{"@level":"info","@message":"m","plugin":"another","level":"x"}`)
 	entry := hook.LastEntry()
 	details, _ := entry.Data["details"].(map[string]any)
-	if entry.Data["plugin"] != "protocol-rpc-x" || !maps.Equal(details, map[string]any{"plugin": "another", "level": "x"}) {
+	want := map[string]any{"plugin": "another", "level": "x"}
+	if entry.Data["plugin"] != "protocol-rpc-x" || !maps.Equal(details, want) {
 		t.Errorf("the fields are %v", entry.Data)
 	}
 }
