@@ -12,7 +12,7 @@ func unixAddress(path string) net.Addr { return &net.UnixAddr{Net: "unix", Name:
 // of tests.
 func shortDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "plugin")
+	dir, err := os.MkdirTemp("", "plugin") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package plugin is what the author of a protocol plugin needs. A plugin is a program of its own that podinfo finds in a
-// directory, starts and asks to encode and decode values. All of it:
+// Package plugin is what the author of a protocol plugin needs. A plugin is a program of its own that podinfo finds in
+// a directory, starts and asks to encode and decode values. All of it:
 //
 //	func main() { plugin.Serve(codec{}) }
 //
@@ -41,15 +41,15 @@ var ErrNotFound = contract.ErrNotFound
 // Nothing need be registered for nil, bools, numbers, strings and []byte, nor for slices of them and maps of strings to
 // them. They arrive as nil, bool, int64, uint64, float64, string, []byte, []any and map[string]any.
 //
-// A registered type that holds interfaces or itself can be sent as deep in itself as the other side likes: a host should
-// not register one for plugins that it does not trust.
+// A registered type that holds interfaces or itself can be sent as deep in itself as the other side likes: a host
+// should not register one for plugins that it does not trust.
 func Register(values ...any) {
 	for _, v := range values {
 		gob.Register(v)
 	}
 }
 
-// HostFrom returns the host of the plugin whose method was called with ctx. The error says why there is none to call: it
-// takes a plugin over gRPC and a host that takes calls. The host can be called until the method has returned, and later
-// with another context.
+// HostFrom returns the host of the plugin whose method was called with ctx. The error says why there is none to call:
+// it takes a plugin over gRPC and a host that takes calls. The host can be called until the method has returned, and
+// later with another context.
 func HostFrom(ctx context.Context) (Caller, error) { return wire.CallerFrom(ctx) }

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// printing makes what the plugin prints reach the host's log by the process's stderr, which also has the last words of a
-// process that dies. go-plugin replaces os.Stdout and os.Stderr by pipes of its own when it starts to serve, which the
-// first call is the first chance to undo. Stdout becomes stderr, since nobody reads it after the handshake.
+// printing makes what the plugin prints reach the host's log by the process's stderr, which also has the last words of
+// a process that dies. go-plugin replaces os.Stdout and os.Stderr by pipes of its own when it starts to serve, which
+// the first call is the first chance to undo. Stdout becomes stderr, since nobody reads it after the handshake.
 type printing struct {
 	Protocol
 	restore func()

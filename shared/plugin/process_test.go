@@ -60,7 +60,7 @@ func (codec) Decode(_ context.Context, v any) (any, error) { return v, nil }
 func (codec) Encode(ctx context.Context, v any) (any, error) {
 	switch v {
 	case "print":
-		fmt.Println("printed to stdout")
+		fmt.Fprintln(os.Stdout, "printed to stdout")
 		fmt.Fprintln(os.Stderr, "printed to stderr")
 		log.Println("printed to the log")
 		return nil, nil

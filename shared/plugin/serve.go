@@ -25,8 +25,8 @@ const (
 )
 
 // Serve serves p to the host that started this program, and exits the program when the host is done with it or is gone.
-// It must be called by main. Started by hand, or under a name that is none of a plugin, it says on stderr what to do and
-// exits with code 2.
+// It must be called by main. Started by hand, or under a name that is none of a plugin, it says on stderr what to do
+// and exits with code 2.
 func Serve(p Protocol) { os.Exit(serve(p, os.Args[0], os.Getenv, os.Stderr)) }
 
 func serve(p Protocol, program string, getenv func(string) string, stderr io.Writer) int {
@@ -74,15 +74,15 @@ func parse(program string, getenv func(string) string) (contract.Name, error) {
 	advice := fmt.Sprintf("%s is a plugin of podinfo, which starts it by itself: copy it into the directory that "+
 		"podinfo is given with --plugins-path.", file)
 	if err == nil {
-		advice += fmt.Sprintf("\nThen try it: podcli plugin encode %s", name.Short)
+		advice += "\nThen try it: podcli plugin encode " + name.Short
 	} else {
 		advice += fmt.Sprintf("\nGive it another name there: %v.", err)
 	}
 	return name, errors.New(advice)
 }
 
-// onTerminate calls do when the process is asked to end. SIGINT is left to go-plugin, which ignores it: in a terminal the
-// host gets it too, and still needs its plugins to finish.
+// onTerminate calls do when the process is asked to end. SIGINT is left to go-plugin, which ignores it: in a terminal
+// the host gets it too, and still needs its plugins to finish.
 func onTerminate(do func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM)

@@ -22,8 +22,8 @@ type boundedConn struct {
 	cause error // of that
 }
 
-func newBoundedConn(c net.Conn, limit int) *boundedConn {
-	return &boundedConn{Conn: c, frames: frames{limit: uint64(limit)}, gone: make(chan struct{})}
+func newBoundedConn(c net.Conn, limit uint64) *boundedConn {
+	return &boundedConn{Conn: c, frames: frames{limit: limit}, gone: make(chan struct{})}
 }
 
 func (c *boundedConn) Read(p []byte) (int, error) {
@@ -177,7 +177,7 @@ func (u *gobUint) add(b byte) (complete bool, err error) {
 		u.value = uint64(b)
 		return true, nil
 	}
-	if u.left = -int(int8(b)); u.left > 8 {
+	if u.left = 0x100 - int(b); u.left > 8 {
 		return false, errGob
 	}
 	return false, nil

@@ -64,8 +64,9 @@ func (e *lostError) Error() string { return e.err.Error() }
 
 func (e *lostError) Unwrap() error { return e.err }
 
-// Lost reports whether err says that the plugin's process or the connection to it is gone, so that only another instance
-// of the plugin can answer. It is false for errors of the kinds of package contract and for those of a context.
+// Lost reports whether err says that the plugin's process or the connection to it is gone, so that only another
+// instance of the plugin can answer. It is false for errors of the kinds of package contract and for those of a
+// context.
 func Lost(err error) bool {
 	if _, ok := errors.AsType[*lostError](err); ok {
 		return true

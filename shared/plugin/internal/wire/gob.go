@@ -31,8 +31,8 @@ func unmarshalGob(b []byte) (any, error) {
 	return box.V, nil
 }
 
-// guardGob gives the errors of gob in other words, and makes one of a panic in what a type brings along to write or read
-// itself.
+// guardGob gives the errors of gob in other words, and makes one of a panic in what a type brings along to write or
+// read itself.
 func guardGob(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

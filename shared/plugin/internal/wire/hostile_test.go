@@ -10,8 +10,8 @@ import (
 	"net"
 	"net/rpc"
 	"os"
-	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,14 +83,16 @@ func TestHostileAnswersOverRPC(t *testing.T) {
 		{"a length of nine bytes", endless(0xf7), nil, "not what encoding/gob writes", 64 << 10},
 		{"empty messages", endless(0), nil, "EOF", 64 << 10},
 		{"endless types", bytes.NewReader(definitions(t, 1000)), nil, "", 64 << 10},
-		{"a large type", io.MultiReader(bytes.NewReader([]byte{0xfe, 0x20, 0, 1}), endless(1)), nil, "defines more", 64 << 10},
+		{"a large type", io.MultiReader(bytes.NewReader([]byte{0xfe, 0x20, 0, 1}), endless(1)), nil,
+			"defines more", 64 << 10},
 		{"text", strings.NewReader(strings.Repeat("HTTP/1.1 200 OK\r\n", 1000)), nil, "", 64 << 10},
 		{"nothing", strings.NewReader(""), nil, "EOF", 0},
 		{"another type", bytes.NewReader(gobStream(t, &rpc.Response{}, &rpc.Request{Seq: 5})), contract.ErrAnswer,
 			"type mismatch", 64 << 10},
 		{"an error of net/rpc", bytes.NewReader(gobStream(t, &rpc.Response{Error: "a\nb"}, struct{}{})),
 			contract.ErrAnswer, `a\nb`, 64 << 10},
-		{"an outcome that nobody knows", bytes.NewReader(gobStream(t, &rpc.Response{}, &Response{Outcome: 200, Text: "\x00"})),
+		{"an outcome that nobody knows",
+			bytes.NewReader(gobStream(t, &rpc.Response{}, &Response{Outcome: 200, Text: "\x00"})),
 			contract.ErrAnswer, `\x00`, 64 << 10},
 		{"a value of garbage", bytes.NewReader(gobStream(t, &rpc.Response{}, &Response{Value: []byte{1, 2, 3}})),
 			contract.ErrAnswer, "not encoded", 64 << 10},
@@ -154,8 +156,8 @@ func TestAPluginThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// TestCallsOfAPluginThatDoesNotRead holds what writeAhead says of the buffers: no call outlasts its context, neither when
-// the plugin reads nothing of the calls nor when it does not even read its socket.
+// TestCallsOfAPluginThatDoesNotRead holds what writeAhead says of the buffers: no call outlasts its context, neither
+// when the plugin reads nothing of the calls nor when it does not even read its socket.
 func TestCallsOfAPluginThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -206,24 +208,21 @@ func TestCallsOfAPluginThatDoesNotRead(t *testing.T) {
 // socketPair returns both ends of a Unix socket.
 func socketPair(t *testing.T) (near, far net.Conn) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wire")
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
-	if err != nil {
-		t.Fatal(err)
+	var ends [2]net.Conn
+	for i, fd := range pair {
+		file := os.NewFile(uintptr(fd), "socket")
+		ends[i], err = net.FileConn(file)
+		_ = file.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ends[i].Close() })
 	}
-	defer func() { _ = listener.Close() }()
-	if near, err = net.Dial("unix", listener.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if far, err = listener.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
-	return near, far
+	return ends[0], ends[1]
 }
 
 func TestAPluginThatDoesNotAnswer(t *testing.T) {
@@ -306,7 +305,8 @@ func TestHostileAnswersOverGRPC(t *testing.T) {
 	}
 }
 
-// FuzzFrames holds that it makes no difference how a stream is cut, and that no message beyond the limit is let through.
+// FuzzFrames holds that it makes no difference how a stream is cut, and that no message beyond the limit is let
+// through.
 func FuzzFrames(f *testing.F) {
 	f.Add(gobStream(f, &rpc.Response{}, &Response{Value: []byte("hello")}), 5)
 	f.Add(gobStream(f, &Response{Value: make([]byte, 1000)}), 1)

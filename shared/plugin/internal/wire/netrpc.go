@@ -26,7 +26,8 @@ func (p *rpcPlugin) Server(broker *goplugin.MuxBroker) (any, error) {
 	return &Door{broker, &Service{p.protocol}}, nil
 }
 
-// Client returns the Client. It waits for the plugin, which may be for ever: who starts the plugin's process ends it then.
+// Client returns the Client. It waits for the plugin, which may be for ever: who started the plugin's process then has
+// to end it.
 func (p *rpcPlugin) Client(broker *goplugin.MuxBroker, c *rpc.Client) (any, error) {
 	defer func() { _ = c.Close() }()
 	var id uint32

@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// unmarshal reads what marshal wrote. A []byte in the value shares the memory of b. The error says what is wrong with b.
+// unmarshal reads what marshal wrote. A []byte in the value shares the memory of b. The error says what is wrong with
+// b.
 func unmarshal(b []byte) (any, error) {
 	var d decoder
 	return d.value(b, maxDepth)
@@ -185,7 +186,7 @@ func consume(b []byte) (f field, length int) {
 		return f, tag
 	}
 	f.number, f.kind = number, kind
-	n := 0
+	var n int
 	switch rest := b[tag:]; kind {
 	case protowire.VarintType:
 		f.bits, n = protowire.ConsumeVarint(rest)

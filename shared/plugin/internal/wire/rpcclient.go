@@ -21,9 +21,9 @@ const maxAbandoned = 1024
 
 var errAbandoned = fmt.Errorf("the plugin left %d calls unanswered", maxAbandoned)
 
-// rpcClient is the Client over net/rpc. A call ends with its context, whatever the plugin does. Writing can take as long
-// as the plugin does not read, and a half-written call cannot be taken back, so that a goroutine does it. Only when so
-// little is unanswered that it must fit into the buffers between the processes, the caller writes by itself.
+// rpcClient is the Client over net/rpc. A call ends with its context, whatever the plugin does. Writing can take as
+// long as the plugin does not read, and a half-written call cannot be taken back, so that a goroutine does it. Only
+// when so little is unanswered that it must fit into the buffers between the processes, the caller writes by itself.
 type rpcClient struct {
 	limit      int
 	conn       *boundedConn
@@ -54,7 +54,7 @@ type pending struct {
 
 // newRPCClient returns a Client that takes values up to limit bytes. It ends with the connection.
 func newRPCClient(stream net.Conn, limit int) *rpcClient {
-	conn := newBoundedConn(stream, limit+overhead)
+	conn := newBoundedConn(stream, uint64(limit+overhead)) //nolint:gosec // above zero
 	c := &rpcClient{limit: limit, conn: conn, rpc: rpc.NewClient(conn), queue: make(chan *pending)}
 	go c.writeQueue()
 	return c

@@ -133,8 +133,8 @@ func (e *encoder) value(value any, depth int) error {
 	return e.room(0)
 }
 
-// other writes a value of a type that has none of the kinds of Value, but for type names, is close to one of them, or is
-// registered.
+// other writes a value of a type that has none of the kinds of Value, but for type names, is close to one of them, or
+// is registered.
 func (e *encoder) other(v reflect.Value, depth int) error {
 	if t := v.Type(); t.PkgPath() != "" || t.Kind() == reflect.Pointer {
 		return e.registered(v.Interface())
@@ -286,7 +286,7 @@ func (e *encoder) close(start int) error {
 	}
 	length, n := e.b[start-lengthBytes:start], len(e.b)-start
 	for i := range length {
-		length[i] = byte(n>>(7*i)) | 0x80
+		length[i] = byte(n>>(7*i)&0x7f) | 0x80
 	}
 	length[lengthBytes-1] &^= 0x80
 	return nil

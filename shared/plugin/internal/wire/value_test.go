@@ -246,7 +246,7 @@ func TestHostileValuesAreRefused(t *testing.T) {
 		{"no field", []byte{0}, "not encoded"},
 		{"cut short", []byte{0x3a, 5, 1}, "not encoded"},
 		{"longer than it can be", []byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, "not encoded"},
-		{"a string as a number", []byte{6<<3 | 0, 1}, "not encoded"},
+		{"a string as a number", []byte{6 << 3, 1}, "not encoded"},
 		{"a number as a string", wrap(byte(fieldInt), nil), "not encoded"},
 		{"not UTF-8", wrap(byte(fieldString), []byte{0xff}), "UTF-8"},
 		{"too deep", deep, "more than 100 deep"},
@@ -254,7 +254,8 @@ func TestHostileValuesAreRefused(t *testing.T) {
 		{"too many entries", wrap(byte(fieldMap), bytes.Repeat(emptyPart, maxValues)), "1048576 parts"},
 		{"list over list", bytes.Repeat(wrap(byte(fieldList), emptyPart), maxValues), "1048576 parts"},
 		{"no gob", wrap(byte(fieldGob), []byte("hello")), ""},
-		{"type that nobody knows", wrap(byte(fieldGob), gobOf(t, Dog{}, "wire.Dog", "wire.Rat")), "wire.Rat is not registered"},
+		{"type that nobody knows", wrap(byte(fieldGob), gobOf(t, Dog{}, "wire.Dog", "wire.Rat")),
+			"wire.Rat is not registered"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -307,8 +308,8 @@ func TestBytesOfAValueCanBeAppendedTo(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal holds that no bytes make the reading of a value panic, that protobuf can read what this package can, and
-// that what was read is written as something that is read alike.
+// FuzzUnmarshal holds that no bytes make the reading of a value panic, that protobuf can read what this package can,
+// and that what was read is written as something that is read alike.
 func FuzzUnmarshal(f *testing.F) {
 	for _, c := range carried() {
 		if b, err := marshal(c.value, MaxMessage); err == nil {
