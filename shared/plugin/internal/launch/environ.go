@@ -3,8 +3,8 @@ package launch
 import "strings"
 
 // passed are the variables of the host that a plugin may see: how people and clocks are where it runs, which
-// authorities to trust, and where traces go. Headers and keys of exporters are secrets and not among them, nor is PATH: a plugin
-// that wants to run a program names it in full.
+// authorities to trust, and where traces go. Headers and keys of exporters are secrets and not among them, nor is PATH:
+// a plugin that wants to run a program names it in full.
 // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 func passed() map[string]bool {
 	return map[string]bool{
