@@ -67,7 +67,8 @@ func bring(source, target *os.Root, name string) (done string, err error) {
 	return "installed", replace(source, target, name)
 }
 
-// replace writes the copy under a name that no host takes for a plugin, and renames it once it is whole and on the disk.
+// replace writes the copy under a name that no host takes for a plugin, and renames it once it is whole and on the
+// disk.
 func replace(source, target *os.Root, name string) error {
 	in, err := source.Open(name)
 	if err != nil {

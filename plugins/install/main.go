@@ -1,6 +1,6 @@
 // Command install puts plugins onto the volume that hosts load them from: the files of its own image, which has neither
-// a shell nor cp. A host that looks at the volume meanwhile never sees half a file, and no plugin is reloaded whose file
-// is there already.
+// a shell nor cp. A host that looks at the volume meanwhile never sees half a file, and no plugin is reloaded whose
+// file is there already.
 //
 //	install [-from=/plugins] DIRECTORY
 package main
