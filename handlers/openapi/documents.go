@@ -1,13 +1,17 @@
 // Package openapi holds the documents of the HTTP API and the page to read them with.
 //
 // The source is openapi.yaml, written by hand. Two documents are generated from it, committed and embedded:
-// openapi.json (OpenAPI 3) and swagger.json (Swagger 2.0, which older tools read). Swagger UI comes from npm, is kept
-// compressed and is served as it is kept. Nothing is read, unpacked or parsed before somebody asks.
+// openapi.json (OpenAPI 3) and swagger.json (Swagger 2.0, which older tools read), both compressed, for they are in
+// every binary. Swagger UI comes from npm, is kept compressed too and is served as it is kept. Nothing is read, unpacked
+// or parsed before somebody asks.
 package openapi
 
 import (
+	"bytes"
+	"compress/gzip"
 	_ "embed" // for the documents
 	"encoding/json"
+	"io"
 	"maps"
 	"net/url"
 	"slices"
@@ -17,11 +21,11 @@ import (
 
 //go:generate go run ./internal/gen
 
-//go:embed openapi.json
-var openapiJSON string
+//go:embed openapi.json.gz
+var openapiJSON []byte
 
-//go:embed swagger.json
-var swaggerJSON string
+//go:embed swagger.json.gz
+var swaggerJSON []byte
 
 // The one place in each document that names the path prefix of the API.
 const (
@@ -51,17 +55,30 @@ func (d *Documents) OpenAPI() []byte { return d.openapi() }
 // it.
 func (d *Documents) Swagger() []byte { return d.swagger() }
 
-// underPrefix puts prefix where the document has the root after key, and takes the file's last line end off.
-func underPrefix(document, key, prefix string) []byte {
-	document = strings.TrimSuffix(document, "\n")
+// underPrefix unpacks a document, puts prefix where it has the root after key, and takes its last line end off.
+func underPrefix(compressed []byte, key, prefix string) []byte {
+	document := bytes.TrimSuffix(unpack(compressed), []byte("\n"))
 	if prefix == "" {
-		return []byte(document)
+		return document
 	}
 	path, err := json.Marshal((&url.URL{Path: prefix}).EscapedPath())
 	if err != nil { // A string always has a JSON form.
 		panic(err)
 	}
-	return []byte(strings.Replace(document, key+noPrefix, key+string(path), 1))
+	return bytes.Replace(document, []byte(key+noPrefix), []byte(key+string(path)), 1)
+}
+
+// unpack returns an embedded document. That it can be unpacked is the package's own doing, and its tests'.
+func unpack(compressed []byte) []byte {
+	reader, err := gzip.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		panic(err)
+	}
+	document, err := io.ReadAll(reader)
+	if err != nil {
+		panic(err)
+	}
+	return document
 }
 
 // Operation is a method on a path, as the documents have it.
@@ -75,7 +92,7 @@ func Operations() ([]Operation, error) {
 	var document struct {
 		Paths map[string]map[string]json.RawMessage `json:"paths"`
 	}
-	if err := json.Unmarshal([]byte(openapiJSON), &document); err != nil {
+	if err := json.Unmarshal(unpack(openapiJSON), &document); err != nil {
 		return nil, err
 	}
 	var list []Operation

@@ -145,7 +145,12 @@ func unpacked(t *testing.T, answer *httptest.ResponseRecorder) []byte {
 	if answer.Header().Get("Content-Encoding") != "gzip" {
 		return answer.Body.Bytes()
 	}
-	content, err := gzip.NewReader(answer.Body)
+	return gunzip(t, answer.Body)
+}
+
+func gunzip(t *testing.T, compressed io.Reader) []byte {
+	t.Helper()
+	content, err := gzip.NewReader(compressed)
 	if err != nil {
 		t.Fatal(err)
 	}

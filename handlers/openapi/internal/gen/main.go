@@ -1,9 +1,11 @@
 // Command gen makes the embedded API documents from openapi.yaml, the source: openapi.json, which is the same document
-// as JSON, and swagger.json, which is that document converted to Swagger 2.0. It is run by go generate in the folder
-// that holds them.
+// as JSON, and swagger.json, which is that document converted to Swagger 2.0, both compressed with gzip. It is run by go
+// generate in the folder that holds them.
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"os"
 
@@ -29,9 +31,25 @@ func run() error {
 		return fmt.Errorf("%s: %w", source, err)
 	}
 	for name, document := range documents {
-		if err := os.WriteFile(name, document, 0o644); err != nil { //nolint:gosec // They are for everyone to read.
+		if err := write(name+".gz", document); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// write writes a document compressed. The header of the file has no time, so that the same document makes the same file.
+func write(name string, document []byte) error {
+	var compressed bytes.Buffer
+	w, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(document); err != nil {
+		return err
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return os.WriteFile(name, compressed.Bytes(), 0o644) //nolint:gosec // It is for everyone to read.
 }
