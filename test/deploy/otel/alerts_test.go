@@ -298,14 +298,17 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 				w.scrape(t)
 			},
 		},
-		{name: "plugins that work, and crash at times", settings: withPlugin(t), step: func(t *testing.T, w *watch, step int) {
-			if step%20 == 0 {
-				crashPlugin(t, w.pod)
-			}
-			usePlugin(t, w.pod)
-			request(t, w.pod, http.MethodPost, "/plugins/protocol-rpc-none/encode")
-			w.scrape(t)
-		}},
+		{
+			name: "plugins that work, and crash at times", settings: withPlugin(t),
+			step: func(t *testing.T, w *watch, step int) {
+				if step%20 == 0 {
+					crashPlugin(t, w.pod)
+				}
+				usePlugin(t, w.pod)
+				request(t, w.pod, http.MethodPost, "/plugins/protocol-rpc-none/encode")
+				w.scrape(t)
+			},
+		},
 		{
 			name: "a plugin that was killed", fires: []string{"PodinfoPluginDown"}, settings: withPlugin(t),
 			step: func(t *testing.T, w *watch, step int) {

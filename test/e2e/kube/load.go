@@ -21,7 +21,8 @@ type LoadOptions struct {
 	Body string
 	// Host, when set, is sent instead of the URL's host, as for an ingress.
 	Host string
-	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in report.Report.By.
+	// CountBy is a regular expression for the bodies of answers; what its first group matches is counted in the
+	// report's By.
 	CountBy string
 	// KeepAlive workers each stay on one connection, Fresh ones make one for every request. Default: 2 and 2.
 	KeepAlive, Fresh int

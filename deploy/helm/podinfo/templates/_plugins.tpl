@@ -101,8 +101,11 @@ than without the token.
 
 {{/* The ConfigMap with the checksums, or nothing. */}}
 {{- define "podinfo.pluginChecksums" -}}
-{{- with (.Values.plugins).checksums -}}
-{{- .existingConfigMap | default (ternary (include "podinfo.named" (list $ "plugin-checksums")) "" (not (empty .text))) -}}
+{{- $checksums := (.Values.plugins).checksums | default dict -}}
+{{- if $checksums.existingConfigMap -}}
+{{- $checksums.existingConfigMap -}}
+{{- else if $checksums.text -}}
+{{- include "podinfo.named" (list . "plugin-checksums") -}}
 {{- end -}}
 {{- end -}}
 

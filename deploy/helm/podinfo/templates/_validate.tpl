@@ -101,7 +101,7 @@ found are reported at once.
 {{- $modes := ternary (list) ($plugins.accessModes | default list) (not (empty $plugins.existingClaim)) -}}
 {{- $writes := or ($plugins.install).image (not (include "podinfo.pluginsReadOnly" .)) -}}
 {{- if and $writes (eq (join "," $modes) "ReadOnlyMany") }}
-- {{ "plugins.install.image and plugins.readOnly=false write to the volume, but plugins.accessModes has only ReadOnlyMany"
+- {{ "plugins.accessModes has only ReadOnlyMany, but plugins.install.image and plugins.readOnly=false write to it"
   | quote }}
 {{- end }}
 {{- $several := or (.Values.hpa).enabled (gt (int .Values.replicaCount) 1) ($plugins.install).image -}}
