@@ -79,7 +79,8 @@ $(PLUGINS): bin/%:
 .PHONY: image
 image: ## Build the container image with docker or buildah (TARGET=k8s|knative|plugins)
 	@build=$$(command -v docker || command -v buildah) || { echo "make image needs docker or buildah" >&2; exit 1; }; \
-	"$$build" build $(if $(filter plugins,$(TARGET)),--target plugins,--build-arg TARGET=$(TARGET)) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+	"$$build" build $(if $(filter plugins,$(TARGET)),--target plugins,--build-arg TARGET=$(TARGET)) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 	  --build-arg BUILD_DATE="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" $(IMAGE_FLAGS) -t $(IMAGE):$(VERSION) .
 
 ##@ Develop
