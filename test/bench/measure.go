@@ -20,6 +20,7 @@ type measurements struct {
 	rss, bareRSS       int64
 	starts             []comparison
 	invocations        []comparison
+	plugins            []comparison
 	sizes              []artifact
 }
 
@@ -50,7 +51,7 @@ func measure(ctx context.Context, s settings, dir string, progress io.Writer) (*
 	}
 	m := new(measurements)
 	for _, step := range []func(context.Context, *measurements) error{
-		b.sizes, b.memory, b.requests, b.allocations, b.coldStarts, b.invocations, b.inProcess,
+		b.sizes, b.memory, b.requests, b.allocations, b.coldStarts, b.invocations, b.inProcess, b.plugins,
 	} {
 		if err := step(ctx, m); err != nil {
 			return nil, err
@@ -83,7 +84,8 @@ func (b *bencher) build(ctx context.Context) error {
 	builds := [][]string{{"test", "-c", "-o", b.benchmark(), "./targets/lambda/adapter"}}
 	for yardstick, ours := range map[string]string{
 		"bare": "podinfo", "hello/http": "podinfo", "hello/grpc": "podinfo", "hello/lambda": "bootstrap",
-		"hello/function": "podinfo-function",
+		"hello/function": "podinfo-function", "plugin/calls": "podinfo", "plugin/echo": "podinfo", "plugin/plain": "podinfo",
+		"plugin/bareplugin": "podinfo",
 	} {
 		tags, err := buildTags(b.ours(ours))
 		if err != nil {

@@ -43,6 +43,13 @@ process: the adapter and the handlers alone, beside such a function, by the benc
 
 `
 
+const aboutPlugins = `One call after the other, 1 KiB as bytes there and back, the median of each turn of %s over %d
+rounds: podinfo's plugin host with metrics and a deadline, beside a plain gRPC server behind a Unix socket and beside
+go-plugin without podinfo, each in a process of its own, on both cores. The host's own part is what it adds to a call of
+the plugin, by the benchmark in shared/plugin/host.
+
+`
+
 // report is docs/benchmarks.md.
 func report(s settings, m *measurements) []byte {
 	var b bytes.Buffer
@@ -68,6 +75,9 @@ func report(s settings, m *measurements) []byte {
 	compare(&b, "binary", "hello-world", m.starts)
 	fmt.Fprintf(&b, "\n## Invocations on Lambda\n\n"+aboutInvocations, s.duration, s.rounds)
 	compare(&b, "figure", "plain aws-lambda-go", m.invocations)
+
+	fmt.Fprintf(&b, "\n## Calls to plugins\n\n"+aboutPlugins, s.duration, s.rounds)
+	compare(&b, "call", "yardstick", m.plugins)
 
 	fmt.Fprintf(&b, "\n## Size\n\nStripped binaries; a MB is 10⁶ bytes, a MiB 2²⁰.\n\n")
 	fmt.Fprintf(&b, "| binary | size | must | holds |\n|---|---|---|---|\n")
