@@ -6,9 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -92,27 +89,11 @@ func invokeFor(ctx context.Context, api *runtimeAPI, event []byte, d time.Durati
 	return answers, nil
 }
 
-// benchmark is the built benchmark of the adapter.
-func (b *bencher) benchmark() string { return b.yardstick("adapter.test") }
-
 // inProcess measures what becomes of an event in the function, without the Runtime API: the adapter and the handlers
 // beside a plain function of aws-lambda-go.
 func (b *bencher) inProcess(ctx context.Context, m *measurements) error {
 	run := func(name string) side {
-		return func() ([]float64, error) {
-			var out bytes.Buffer
-			cmd := exec.CommandContext(ctx, b.benchmark(), "-test.run=^$", "-test.benchtime="+b.duration.String(),
-				"-test.bench=^BenchmarkInvoke$/^"+name+"$")
-			cmd.Stdout = &out
-			if err := startOn(serverCore, cmd); err != nil {
-				return nil, err
-			}
-			if err := cmd.Wait(); err != nil {
-				return nil, fmt.Errorf("%w\n%s", err, out.Bytes())
-			}
-			nanoseconds, allocs, err := parseBenchmark(out.String(), "BenchmarkInvoke/"+name)
-			return []float64{nanoseconds / 1000, allocs}, err
-		}
+		return func() ([]float64, error) { return b.benchmark(ctx, adapterBenchmark, "BenchmarkInvoke/"+name) }
 	}
 	got, err := inTurns(b.rounds, run("ours"), run("plain"))
 	if err != nil {
@@ -123,26 +104,4 @@ func (b *bencher) inProcess(ctx context.Context, m *measurements) error {
 		comparison{name: "event in process, allocations", pairs: got[1]})
 	fmt.Fprintf(b.progress, "%-22s time %.2f x plain (must %.2f)\n", "event in process", got[0].ratio(), mustInvocation)
 	return nil
-}
-
-// parseBenchmark reads the values of one benchmark in the format of https://go.dev/design/14313-benchmark-format: its
-// name, perhaps with the number of cores, its iterations, and values with their units.
-func parseBenchmark(out, name string) (nanoseconds, allocs float64, err error) {
-	for line := range strings.Lines(out) {
-		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[0] != name && !strings.HasPrefix(fields[0], name+"-") {
-			continue
-		}
-		values := make(map[string]float64)
-		for i := 2; i+1 < len(fields); i += 2 {
-			if values[fields[i+1]], err = strconv.ParseFloat(fields[i], 64); err != nil {
-				return 0, 0, fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		if values["ns/op"] == 0 || values["allocs/op"] == 0 {
-			break
-		}
-		return values["ns/op"], values["allocs/op"], nil
-	}
-	return 0, 0, fmt.Errorf("no time and allocations of %s in %q", name, out)
 }

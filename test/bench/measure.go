@@ -21,6 +21,7 @@ type measurements struct {
 	starts             []comparison
 	invocations        []comparison
 	plugins            []comparison
+	hostCost           float64 // of a call to a plugin, in microseconds
 	sizes              []artifact
 }
 
@@ -51,7 +52,8 @@ func measure(ctx context.Context, s settings, dir string, progress io.Writer) (*
 	}
 	m := new(measurements)
 	for _, step := range []func(context.Context, *measurements) error{
-		b.sizes, b.memory, b.requests, b.allocations, b.coldStarts, b.invocations, b.inProcess, b.plugins,
+		b.sizes, b.memory, b.requests, b.allocations, b.coldStarts, b.invocations, b.inProcess,
+		b.plugins, b.pluginHost,
 	} {
 		if err := step(ctx, m); err != nil {
 			return nil, err
@@ -79,9 +81,12 @@ func (b *bencher) prepare(ctx context.Context) error {
 	return err
 }
 
-// build makes the yardsticks, each as the binary is made that is measured beside it, and the adapter's benchmark.
+// build makes the yardsticks, each as the binary is made that is measured beside it, and the benchmarks.
 func (b *bencher) build(ctx context.Context) error {
-	builds := [][]string{{"test", "-c", "-o", b.benchmark(), "./targets/lambda/adapter"}}
+	builds := [][]string{
+		{"test", "-c", "-o", b.yardstick(adapterBenchmark), "./targets/lambda/adapter"},
+		{"test", "-c", "-o", b.yardstick(hostBenchmark), "./shared/plugin/host"},
+	}
 	for yardstick, ours := range map[string]string{
 		"bare": "podinfo", "hello/http": "podinfo", "hello/grpc": "podinfo", "hello/lambda": "bootstrap",
 		"hello/function": "podinfo-function", "plugin/calls": "podinfo", "plugin/echo": "podinfo", "plugin/plain": "podinfo",

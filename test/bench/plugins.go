@@ -15,6 +15,9 @@ const (
 	mustPluginRPC  = 1.15 // go-plugin alone
 )
 
+// mustHostCost bounds what the host itself adds to a call, in microseconds.
+const mustHostCost = 3.0
+
 // plugins measures calls to plugins by a program of its own, which runs on both cores: there is no server whose cost
 // would count alone.
 func (b *bencher) plugins(ctx context.Context, m *measurements) error {
@@ -43,5 +46,20 @@ func (b *bencher) plugins(ctx context.Context, m *measurements) error {
 	add("gRPC", "plain gRPC", mustPluginGRPC)
 	add("gRPC", "bare gRPC", 0)
 	add("net/rpc", "bare net/rpc", mustPluginRPC)
+	return nil
+}
+
+// pluginHost measures what the host does for a call beside calling the plugin.
+func (b *bencher) pluginHost(ctx context.Context, m *measurements) error {
+	var times []float64
+	for range b.rounds {
+		values, err := b.benchmark(ctx, hostBenchmark, "BenchmarkCall")
+		if err != nil {
+			return fmt.Errorf("the plugin host's benchmark: %w", err)
+		}
+		times = append(times, values[0])
+	}
+	m.hostCost = median(times)
+	fmt.Fprintf(b.progress, "%-22s %.2f µs (must %.0f)\n", "plugin host", m.hostCost, mustHostCost)
 	return nil
 }

@@ -78,6 +78,9 @@ func report(s settings, m *measurements) []byte {
 
 	fmt.Fprintf(&b, "\n## Calls to plugins\n\n"+aboutPlugins, s.duration, s.rounds)
 	compare(&b, "call", "yardstick", m.plugins)
+	fmt.Fprintf(&b, "\n| figure | podinfo | must | holds |\n|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| the host's own part of a call | %.1f µs | ≤ %.0f µs | %s |\n",
+		m.hostCost, mustHostCost, verdict(m.hostCost, mustHostCost))
 
 	fmt.Fprintf(&b, "\n## Size\n\nStripped binaries; a MB is 10⁶ bytes, a MiB 2²⁰.\n\n")
 	fmt.Fprintf(&b, "| binary | size | must | holds |\n|---|---|---|---|\n")
