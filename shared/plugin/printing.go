@@ -9,6 +9,8 @@ import (
 // printing makes what the plugin prints reach the host's log by the process's stderr, which also has the last words of
 // a process that dies. go-plugin replaces os.Stdout and os.Stderr by pipes of its own when it starts to serve, which
 // the first call is the first chance to undo. Stdout becomes stderr, since nobody reads it after the handshake.
+//
+// A host connects once and then calls, so that go-plugin reads os.Stderr for its connection before it is written here.
 type printing struct {
 	Protocol
 	restore func()

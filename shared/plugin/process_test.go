@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,34 +194,49 @@ func (p *process) connect(t testing.TB, transport contract.Transport, line strin
 	if got := parts[1] + " " + parts[4]; got != want {
 		t.Fatalf("the plugin speaks %q, want %q", got, want)
 	}
-	sets := wire.Only(transport, wire.ClientSets(wire.ClientOptions{Caller: nobody{}}))
-	for version, set := range sets {
-		client := goplugin.NewClient(&goplugin.ClientConfig{
-			HandshakeConfig: wire.Handshake(),
-			Plugins:         set,
-			Reattach: &goplugin.ReattachConfig{
-				Protocol:        goplugin.Protocol(parts[4]),
-				ProtocolVersion: version,
-				Addr:            unixAddress(parts[3]),
-				Pid:             p.cmd.Process.Pid,
-				Test:            true, // the process is the test's
-			},
-			AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolNetRPC, goplugin.ProtocolGRPC},
-			GRPCDialOptions:  wire.DialOptions(),
-			Logger:           hclog.NewNullLogger(),
-		})
-		connection, err := client.Client()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.connection = connection
-		t.Cleanup(func() { _ = connection.Close() })
+	for version, set := range wire.Only(transport, wire.ClientSets(wire.ClientOptions{Caller: nobody{}})) {
+		p.connection = p.dial(t, version, set, parts)
+		t.Cleanup(func() { _ = p.connection.Close() })
 	}
 	dispensed, err := p.connection.Dispense(wire.Dispensed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.Client = dispensed.(wire.Client)
+}
+
+// dial connects once, as hosts do. For net/rpc go-plugin's own way to a running plugin connects twice.
+func (p *process) dial(t testing.TB, version int, set goplugin.PluginSet, parts []string) goplugin.ClientProtocol {
+	t.Helper()
+	if parts[4] == string(goplugin.ProtocolNetRPC) {
+		conn, err := net.Dial("unix", parts[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := goplugin.NewRPCClient(conn, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	connection, err := goplugin.NewClient(&goplugin.ClientConfig{
+		HandshakeConfig: wire.Handshake(),
+		Plugins:         set,
+		Reattach: &goplugin.ReattachConfig{
+			Protocol:        goplugin.ProtocolGRPC,
+			ProtocolVersion: version,
+			Addr:            &net.UnixAddr{Net: "unix", Name: parts[3]},
+			Pid:             p.cmd.Process.Pid,
+			Test:            true, // the process is the test's
+		},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		GRPCDialOptions:  wire.DialOptions(),
+		Logger:           hclog.NewNullLogger(),
+	}).Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connection
 }
 
 // overBoth runs a test with a plugin of each transport.
@@ -346,7 +362,7 @@ func TestAPluginEndsWithItsHost(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := p.ended(t); got != "exit status 1" {
-			t.Errorf("it ended with %s", got)
+			t.Errorf("it ended with %s and printed\n%s", got, &p.stderr)
 		}
 		p.leavesNothing(t)
 	})
@@ -365,7 +381,7 @@ func TestSIGTERMEndsAPlugin(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := p.ended(t); got != "exit status 0" {
-			t.Errorf("it ended with %s", got)
+			t.Errorf("it ended with %s and printed\n%s", got, &p.stderr)
 		}
 		p.leavesNothing(t)
 	})
@@ -376,7 +392,7 @@ func TestTheHostEndsAPlugin(t *testing.T) {
 	overBoth(t, func(t *testing.T, p *process) {
 		_ = p.connection.Close() // net/rpc may not get its answer to that any more
 		if got := p.ended(t); got != "exit status 0" {
-			t.Errorf("it ended with %s", got)
+			t.Errorf("it ended with %s and printed\n%s", got, &p.stderr)
 		}
 		p.leavesNothing(t)
 	})
@@ -428,4 +444,16 @@ func TestStartedInAnotherWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shortDir returns a directory whose path leaves room for the name of a socket, which t.TempDir does not for long names
+// of tests.
+func shortDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "plugin") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

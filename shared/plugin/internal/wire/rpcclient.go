@@ -159,7 +159,7 @@ func (c *rpcClient) callError(err error) error {
 	if _, ok := errors.AsType[rpc.ServerError](err); ok {
 		return unusable(errors.New(printable(err.Error())))
 	}
-	c.conn.fail(err)
+	c.conn.fail(rpc.ErrShutdown)
 	// net/rpc makes a text of the error with which it could not read this call's answer; the others get the error itself.
 	if reason, found := strings.CutPrefix(err.Error(), "reading body "); found {
 		return unusable(errors.New(printable(reason)))
