@@ -89,7 +89,7 @@ func (p *plugin) copied(a *attempt, file stage.File, err error) {
 		p.drop(a.lease)
 		return
 	case p.current == nil:
-		p.enter(contract.Staged, "")
+		p.enter(contract.Staged, p.trouble())
 	case a.asked:
 	case p.current.lease.file.SHA256 == file.SHA256:
 		p.unchanged(a)
@@ -112,13 +112,16 @@ func (p *plugin) unchanged(a *attempt) {
 // launch starts a process of an attempt's copy.
 func (p *plugin) launch(a *attempt) {
 	if p.current == nil {
-		p.enter(contract.Starting, "")
+		p.enter(contract.Starting, p.trouble())
 	}
 	p.spawn(func() func() {
 		process, err := p.parts.launch(a.ctx, a.lease.file)
 		return func() { p.launched(a, process, err) }
 	})
 }
+
+// trouble is what was told last of why the plugin does not serve: what it crashed of, while it is being mended.
+func (p *plugin) trouble() string { return p.view.Load().status.Error }
 
 func (p *plugin) launched(a *attempt, process process, err error) {
 	switch {
@@ -251,7 +254,7 @@ func (p *plugin) succeed(a *attempt, cause error) {
 	a.mending = true
 	p.enter(contract.Crashed, cause.Error())
 	if a.lease != nil {
-		p.enter(contract.Starting, "")
+		p.enter(contract.Starting, p.trouble())
 	}
 }
 

@@ -174,6 +174,26 @@ func TestCrashIsMendedAtOnce(t *testing.T) {
 	})
 }
 
+// What keeps a plugin from coming up is told while it is tried again, too, which may well be most of the time.
+func TestWhyAPluginIsTriedAgainIsTold(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.set(func() { w.slow, w.stillborn = 10*time.Second, errors.New("what a mess") })
+		w.tell(watch.Added)
+		if s := w.wants(contract.Starting); s.Error != "" {
+			w.t.Errorf("the first time it is %+v", s)
+		}
+		after(11 * time.Second)
+		if s := w.wants(contract.Starting); !strings.Contains(s.Error, "what a mess") || s.Restarts != 1 {
+			w.t.Errorf("the second time it is %+v", s)
+		}
+		w.set(func() { w.slow, w.stillborn = 0, nil })
+		after(20 * time.Second)
+		if s := w.wants(contract.Ready); s.Error != "" {
+			w.t.Errorf("once it came up it is %+v", s)
+		}
+	})
+}
+
 func TestFiveCrashesFail(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()
