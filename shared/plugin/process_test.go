@@ -313,6 +313,9 @@ func TestAPanicEndsOneCall(t *testing.T) {
 		testkit.Eventually(t, 5*time.Second, "the stack of the panic", func() bool {
 			return strings.Contains(p.stderr.String(), "process_test.go")
 		})
+		if printed := p.stderr.String(); !strings.Contains("\n"+printed, "\n[ERROR] panic: lost my mind\n[ERROR] ") {
+			t.Errorf("the panic is not marked as one that the process outlived:\n%s", printed)
+		}
 	})
 }
 

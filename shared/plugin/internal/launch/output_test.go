@@ -53,6 +53,9 @@ func TestLinesKeepTheirLevel(t *testing.T) {
 		{"tag of yamux", "2026/11/23 06:06:58 [ERR] yamux: x\n", []string{"error yamux: x"}},
 		{"tag further on", "see [DEBUG] x\n", []string{"info see [DEBUG] x"}},
 		{"panic", "before\npanic: oh\n\ngoroutine 1\n", []string{"info before", "error panic: oh", "error goroutine 1"}},
+		{"panic of one call", "[ERROR] panic: oh\n[ERROR] goroutine 1\n[ERROR] \tx.go:1\nafter\n", []string{
+			"error panic: oh", "error goroutine 1", "error \tx.go:1", "info after",
+		}},
 		{"fatal", "fatal error: oh\nmore\n", []string{"error fatal error: oh", "error more"}},
 		{"not UTF-8", "a\xff\n", []string{"info a�"}},
 	} {

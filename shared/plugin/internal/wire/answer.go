@@ -1,11 +1,13 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 )
@@ -47,7 +49,7 @@ func introduce(ctx context.Context, p contract.Protocol) (info contract.Info, fa
 func guard(ctx context.Context, do func() error) (failed *failure) {
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(os.Stderr, "panic: %v\n\n%s", p, debug.Stack()) // for the host's log
+			fmt.Fprint(os.Stderr, report(p, debug.Stack())) // for the host's log
 			failed = fail(broken, fmt.Errorf("the plugin panicked: %v", p))
 		}
 	}()
@@ -60,4 +62,12 @@ func guard(ctx context.Context, do func() error) (failed *failure) {
 	default:
 		return fail(refused, err)
 	}
+}
+
+// report tells of a panic that ended one call. It marks each line as an error's: what a process prints that dies of a
+// panic has no marks, and the host takes all that follows for the last words.
+func report(panicked any, stack []byte) string {
+	const mark = "[ERROR] "
+	text := fmt.Sprintf("panic: %v\n%s", panicked, bytes.TrimSpace(stack))
+	return mark + strings.ReplaceAll(text, "\n", "\n"+mark) + "\n"
 }
