@@ -1,0 +1,79 @@
+package plugin_test
+
+import (
+	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+	"github.com/podinfo-targets/podinfo/test/testkit"
+)
+
+// TestKillOfTheHostEndsItsPlugins: nobody can clear up after kill -9, and still no plugin outlives its host. What that
+// leaves in the file system the next one removes.
+func TestKillOfTheHostEndsItsPlugins(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	names := []string{"protocol-grpc-a", "protocol-grpc-b", "protocol-rpc-a", "protocol-rpc-b"}
+	for _, name := range names {
+		install(t, dir, name, "")
+	}
+	s := start(t, raced(t), dir)
+	for _, name := range names {
+		s.ready(t, name, 0)
+	}
+	if n := len(runningBelow(s.temp)); n != len(names) {
+		t.Fatalf("%d plugins run in %d processes: the test looks at the wrong place", len(names), n)
+	}
+	began := time.Now()
+	if err := s.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.gone(t, time.Second)
+	t.Logf("the plugins were gone %s after their host was killed", time.Since(began).Round(time.Millisecond))
+	<-s.Exited()
+	before, err := os.ReadDir(s.temp)
+	if err != nil || len(before) == 0 {
+		t.Fatalf("the killed host left %v, %v: there is nothing to remove", before, err)
+	}
+	next := startIn(t, s.temp, raced(t), dir)
+	for _, name := range names {
+		next.ready(t, name, 0)
+	}
+	for _, old := range before {
+		if _, err := os.Stat(s.temp + "/" + old.Name()); !os.IsNotExist(err) {
+			t.Errorf("the next host leaves %s there: %v", old.Name(), err)
+		}
+	}
+}
+
+// TestAFailedPluginAnswers503 until an operator starts it.
+func TestAFailedPluginAnswers503(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	names := []string{"protocol-grpc-a", "protocol-rpc-b"}
+	for _, name := range names {
+		install(t, dir, name, "")
+	}
+	s := start(t, raced(t), dir)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			pid := 0
+			for range 5 {
+				pid = s.ready(t, name, pid).PID
+				kill9(t, pid)
+			}
+			s.await(t, "has failed", name, func(s contract.Status) bool { return s.State == contract.Failed })
+			a := s.must(t, http.StatusServiceUnavailable, http.MethodPost, "/"+name+"/encode", "hello")
+			if after, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || after < 1 {
+				t.Errorf("Retry-After is %q: %s", a.header.Get("Retry-After"), a.body)
+			}
+			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/start", "")
+			s.echo(t, name, "hello")
+		})
+	}
+	testkit.Eventually(t, patience, "one directory of sockets a plugin", func() bool { return len(s.sockets()) == len(names) })
+}

@@ -1,0 +1,68 @@
+package plugin_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+)
+
+// callers is how many call a plugin at a time.
+const callers = 16
+
+// load is callers who call a plugin without a pause until they are stopped.
+type load struct {
+	calls, lost atomic.Int64
+	stop        func()
+}
+
+// press puts a plugin under load. A call that fails, or that gets the answer to another, is lost and fails the test.
+func (r *runs) press(t *testing.T, name string) *load {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &load{}
+	var running sync.WaitGroup
+	for c := range callers {
+		running.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				call := name + " " + strconv.Itoa(c) + " " + strconv.Itoa(i)
+				got, err := r.Encode(ctx, name, []byte(call))
+				if errors.Is(err, context.Canceled) {
+					return // It was stopped.
+				}
+				l.calls.Add(1)
+				if answer, ok := got.([]byte); err != nil || !ok || string(answer) != call {
+					l.lost.Add(1)
+					t.Errorf("the call %q got %v, %v", call, got, err)
+				}
+			}
+		})
+	}
+	l.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+	})
+	t.Cleanup(l.stop)
+	return l
+}
+
+// moved waits until every caller may have been answered since it began to wait.
+func (l *load) moved(t *testing.T, r *runs, name string) {
+	t.Helper()
+	calls := l.calls.Load()
+	r.until(t, "calls are answered", name, func(contract.Status) bool { return l.calls.Load() >= calls+callers })
+}
+
+// durations are times that something took, one by one.
+type durations []time.Duration
+
+// percentile returns the time that so many percent of them do not exceed.
+func (d durations) percentile(percent int) time.Duration {
+	slices.Sort(d)
+	return d[(len(d)*percent+99)/100-1].Round(10 * time.Microsecond)
+}

@@ -1,0 +1,129 @@
+package plugin_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+	"github.com/podinfo-targets/podinfo/test/testkit"
+)
+
+// TestRestartsLeaveNothing restarts a plugin five hundred times, in every way there is, and compares what its host has
+// then with what it had after fifty.
+func TestRestartsLeaveNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, transport contract.Transport) {
+		const warm, restarts = 50, 500
+		dir, name := t.TempDir(), named(transport, "echo")
+		install(t, dir, name, "")
+		s := start(t, shipped(t), dir)
+		pid := s.restart(t, name, s.ready(t, name, 0).PID, warm)
+		before := s.settled(t, holdings{goroutines: 1 << 20, files: 1 << 20})
+		s.restart(t, name, pid, restarts-warm)
+		after := s.settled(t, before)
+		t.Logf("after %d restarts: %s; after %d: %s", restarts, after, warm, before)
+		if grown := after.heap - before.heap; grown > 1<<20 {
+			t.Errorf("the heap has grown by %.1f MB", grown/1e6)
+		}
+		if grown := after.resident - before.resident; grown > 16<<20 {
+			t.Errorf("the resident memory has grown by %.1f MB", grown/1e6)
+		}
+	})
+}
+
+// restart ends the plugin's process so often and waits each time for the next one, whose number it returns at last. An
+// operator's order comes between two crashes, so that these do not count as a series.
+func (s *server) restart(t *testing.T, name string, pid, times int) int {
+	t.Helper()
+	for i := range times {
+		switch i % 4 {
+		case 0:
+			kill9(t, pid)
+		case 1:
+			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/reload", "")
+		case 2:
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil { // It ends by itself then.
+				t.Fatal(err)
+			}
+		case 3:
+			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/kill", "")
+			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/start", "")
+		}
+		pid = s.ready(t, name, pid).PID
+		s.echo(t, name, "hello")
+	}
+	return pid
+}
+
+// holdings is what a process has of the machine.
+type holdings struct {
+	goroutines, files, heap, resident float64
+	processes, zombies, sockets       int
+}
+
+func (h holdings) String() string {
+	return fmt.Sprintf("%.0f goroutines, %.0f descriptors, %.2f MB heap, %.1f MB resident, %d processes of plugins, "+
+		"%d zombies, %d directories of sockets",
+		h.goroutines, h.files, h.heap/1e6, h.resident/1e6, h.processes, h.zombies, h.sockets)
+}
+
+// settled waits until the host of one plugin has no more than it may, and returns what it has after a collection of its
+// garbage.
+func (s *server) settled(t *testing.T, may holdings) (h holdings) {
+	t.Helper()
+	const few = 3 // The scrape itself has some.
+	testkit.Eventually(t, patience, "what restarts take is given back", func() bool {
+		s.client.CloseIdleConnections()
+		for range 2 { // A collection frees what pools kept over the one before.
+			testkit.Get(t, s.MetricsURL+"/debug/pprof/heap?gc=1")
+		}
+		scrape := testkit.Get(t, s.MetricsURL+"/metrics").Body
+		h = holdings{
+			goroutines: valueOf(t, scrape, "go_goroutines"),
+			files:      valueOf(t, scrape, "process_open_fds"),
+			heap:       valueOf(t, scrape, "go_memstats_heap_alloc_bytes"),
+			resident:   valueOf(t, scrape, "process_resident_memory_bytes"),
+			processes:  len(runningBelow(s.temp)),
+			zombies:    zombies(s.PID()),
+			sockets:    len(s.sockets()),
+		}
+		return h.goroutines <= may.goroutines+few && h.files <= may.files+few &&
+			h.processes == 1 && h.zombies == 0 && h.sockets == 1
+	})
+	return h
+}
+
+// valueOf returns the value of a metric without labels.
+func valueOf(t *testing.T, scrape, metric string) (value float64) {
+	t.Helper()
+	for line := range strings.Lines(scrape) {
+		if rest, ok := strings.CutPrefix(line, metric+" "); ok {
+			if _, err := fmt.Sscan(rest, &value); err == nil {
+				return value
+			}
+		}
+	}
+	t.Fatalf("the scrape has no %s", metric)
+	return 0
+}
+
+// zombies counts the children of a process that have ended and were not waited for.
+func zombies(parent int) (n int) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // The pattern is well formed.
+	for _, file := range stats {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // It has ended meanwhile.
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if strings.HasPrefix(rest, fmt.Sprintf("Z %d ", parent)) {
+			n++
+		}
+	}
+	return n
+}
