@@ -190,11 +190,15 @@ func (h *Host) order(ctx context.Context, name string, order func(*plugin, reply
 	return p.ask(ctx, func(r reply) { order(p, r) })
 }
 
-// Delete kills the plugin, deletes its file and forgets it. When the file cannot be deleted the plugin stays stopped.
+// Delete kills the plugin, deletes its file and forgets it. In a directory that may not be written to nothing happens to
+// either. When the file cannot be deleted for another reason the plugin stays stopped.
 func (h *Host) Delete(ctx context.Context, name string) error {
 	p, err := h.index.find(name)
 	if err != nil {
 		return err
+	}
+	if err := writable(h.o.Dir); err != nil {
+		return undeletable(p.name.File, err)
 	}
 	if _, err := p.ask(ctx, p.orderKill); err != nil {
 		return err

@@ -22,12 +22,16 @@ func remove(dir, file string) error {
 
 // undeleted tells why a file was not deleted, when err is that of the try.
 func undeleted(file string, err error) error {
-	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist):
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("plugin %s is stopped, but its file stays: %w: %w", file, contract.ErrReadOnly, err)
-	default:
-		return fmt.Errorf("plugin %s is stopped, but its file stays: %w", file, err)
 	}
+	return fmt.Errorf("%w; the plugin is stopped", undeletable(file, err))
+}
+
+// undeletable tells why a file cannot be deleted.
+func undeletable(file string, err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("the file %s stays: %w: %w", file, contract.ErrReadOnly, err)
+	}
+	return fmt.Errorf("the file %s stays: %w", file, err)
 }
