@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (s *Stage) fill(ctx context.Context, dst *os.File, src source, before fs.Fi
 	if size != after.Size() || before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
 		return "", errors.New("it changed while it was copied; copy files to another name there, and then rename them")
 	}
-	if err := checkProgram(dst); err != nil {
+	if err := checkProgram(dst, size); err != nil {
 		return "", err
 	}
 	hash := sha256.New()
@@ -99,8 +100,8 @@ func (s *Stage) checkSize(size int64) error {
 }
 
 // checkProgram returns an error unless f begins as a program does, so that a text or an archive that was put there by
-// mistake is called that.
-func checkProgram(f io.ReaderAt) error {
+// mistake is called that, and holds all of it.
+func checkProgram(f io.ReaderAt, size int64) error {
 	head := make([]byte, 4)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -108,7 +109,8 @@ func checkProgram(f io.ReaderAt) error {
 	}
 	switch head := string(head[:n]); {
 	case len(head) >= 2 && head[:2] == "#!":
-	case head == "\x7fELF":
+	case head == elf.ELFMAG:
+		return checkELF(f, size)
 	case runtime.GOOS == "darwin" && head == "\xcf\xfa\xed\xfe": // Mach-O, 64 bit
 	default:
 		return fmt.Errorf("it is no program: it begins with %q, not with #! and not as an ELF file", head)
