@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
@@ -87,7 +89,11 @@ func (r *reader) value(depth int) (any, *fault) {
 	case '[', '{':
 		return r.container(depth + 1)
 	case '"':
-		return r.string(), nil
+		s, f := r.string()
+		if f != nil {
+			return nil, f
+		}
+		return s, nil
 	case 'n':
 		r.at += len("null")
 		return nil, nil
@@ -149,7 +155,10 @@ func (r *reader) object(depth int) (any, *fault) {
 	members := map[string]any{}
 	for r.more('}') {
 		r.skipBlanks()
-		name := r.string()
+		name, f := r.string()
+		if f != nil {
+			return nil, f
+		}
 		if _, twice := members[name]; twice {
 			return nil, invalid("the JSON has a member twice", nil).inMember(name)
 		}
@@ -165,7 +174,7 @@ func (r *reader) object(depth int) (any, *fault) {
 }
 
 // string reads a string. encoding/json undoes its escapes when it has any.
-func (r *reader) string() string {
+func (r *reader) string() (string, *fault) {
 	start, escaped := r.at, false
 	for r.at++; r.text[r.at] != '"'; r.at++ {
 		if r.text[r.at] == '\\' {
@@ -176,11 +185,49 @@ func (r *reader) string() string {
 	r.at++
 	quoted := r.text[start:r.at]
 	if !escaped {
-		return string(quoted[1 : len(quoted)-1])
+		return string(quoted[1 : len(quoted)-1]), nil
+	}
+	if f := checkSurrogates(quoted); f != nil {
+		return "", f
 	}
 	var s string
 	_ = json.Unmarshal(quoted, &s) // It is a valid string.
-	return s
+	return s, nil
+}
+
+// checkSurrogates refuses half of a surrogate pair, which stands for no character (RFC 8259 §8.2): encoding/json would
+// put U+FFFD in its place.
+func checkSurrogates(quoted []byte) *fault {
+	for i := 0; i < len(quoted); i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		first := escapedUnit(quoted[i:])
+		switch {
+		case !utf16.IsSurrogate(first):
+			i++
+		case utf16.DecodeRune(first, escapedUnit(quoted[i+unitLength:])) == unicode.ReplacementChar:
+			return invalid(fmt.Sprintf("there is half a character in the text by its escape \\u%04x", first), nil)
+		default:
+			i += 2*unitLength - 1
+		}
+	}
+	return nil
+}
+
+// unitLength is the length of \uXXXX.
+const unitLength = 6
+
+// escapedUnit returns the unit of UTF-16 that text begins with as \uXXXX, or -1.
+func escapedUnit(text []byte) rune {
+	if !bytes.HasPrefix(text, []byte(`\u`)) {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:unitLength]), 16, 16) // All four digits are there: the JSON is valid.
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 func (r *reader) number() (any, *fault) {
