@@ -21,7 +21,8 @@ func mount(t *testing.T, flags uintptr, options string) (dir string) {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
 		t.Skipf("SKIPPED %s: needs the right to mount a tmpfs, which fails with %v", t.Name(), err)
 	}
-	t.Cleanup(func() { must(t, unix.Unmount(dir, 0)) })
+	// Detached, since a program that another test starts has what we have open until it is that program.
+	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
 	return dir
 }
 
