@@ -33,6 +33,7 @@ var _ contract.Manager = (*Host)(nil)
 // directory cannot be read, when no private directories can be made, and when the metrics are registered already.
 func Open(o Options) (*Host, error) {
 	o = o.withDefaults()
+	checksums := noteFile(o.Checksums) // Before they are read first, so that no change of theirs is missed.
 	w, err := watch.Open(o.Dir, watch.Options{Poll: o.Poll, Log: o.Log})
 	if err != nil {
 		return nil, err
@@ -51,6 +52,9 @@ func Open(o Options) (*Host, error) {
 		return errors.Join(w.Close(), d.close())
 	})
 	h.running.Go(func() { h.run(w.Changes()) })
+	if o.Checksums != "" {
+		h.running.Go(func() { h.follow(checksums) })
+	}
 	return h, nil
 }
 
@@ -190,8 +194,8 @@ func (h *Host) order(ctx context.Context, name string, order func(*plugin, reply
 	return p.ask(ctx, func(r reply) { order(p, r) })
 }
 
-// Delete kills the plugin, deletes its file and forgets it. In a directory that may not be written to nothing happens to
-// either. When the file cannot be deleted for another reason the plugin stays stopped.
+// Delete kills the plugin, deletes its file and forgets it. In a directory that may not be written to nothing happens
+// to either. When the file cannot be deleted for another reason the plugin stays stopped.
 func (h *Host) Delete(ctx context.Context, name string) error {
 	p, err := h.index.find(name)
 	if err != nil {

@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -469,6 +470,24 @@ func TestFileThatIsNoProgramFailsAtOnce(t *testing.T) {
 	}
 	install(t, binary(t, "1"), dir, "protocol-rpc-text")
 	await(t, h, "text", contract.Ready)
+}
+
+// The list of what may run is kept by others than the plugins, and may come after them.
+func TestChecksumsMayComeLater(t *testing.T) {
+	t.Parallel()
+	const name = "protocol-rpc-listed"
+	file := binary(t, "1")
+	program, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, lists := t.TempDir(), t.TempDir()
+	write(t, nil, lists, "sums")
+	install(t, file, dir, name)
+	h := open(t, dir, func(o *host.Options) { o.Checksums = filepath.Join(lists, "sums") })
+	await(t, h, name, contract.Failed)
+	write(t, fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(program), name), lists, "sums")
+	await(t, h, name, contract.Ready)
 }
 
 func TestOpenFails(t *testing.T) {

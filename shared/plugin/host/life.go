@@ -30,7 +30,7 @@ type attempt struct {
 func (p *plugin) try(a *attempt) {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	p.attempt = a
-	p.dirty = false
+	p.dirty, p.unlisted = false, false
 }
 
 // end takes an attempt's place away from it.
@@ -78,9 +78,7 @@ func (p *plugin) copy(a *attempt) {
 
 func (p *plugin) copied(a *attempt, file stage.File, err error) {
 	if err != nil {
-		if p.attempt == a {
-			p.unusable(a, err)
-		}
+		p.uncopied(a, err)
 		return
 	}
 	a.lease = &lease{file: file, holders: 1}
@@ -98,6 +96,18 @@ func (p *plugin) copied(a *attempt, file stage.File, err error) {
 		p.enter(contract.Reloading, "")
 	}
 	p.launch(a)
+}
+
+// uncopied is the end of an attempt whose file could not be staged.
+func (p *plugin) uncopied(a *attempt, err error) {
+	switch {
+	case p.attempt != a:
+	case passing(err):
+		p.stillborn(a, err)
+	default:
+		p.unlisted = errors.Is(err, stage.ErrUnlisted)
+		p.unusable(a, err)
+	}
 }
 
 // unchanged is the end of a reload for a file that was written anew with the content that runs.
@@ -332,13 +342,19 @@ func (p *plugin) drop(l *lease) {
 }
 
 // hopeless tells whether an error says that a file will never start, and not just now for want of something.
-func hopeless(err error) bool {
-	for _, want := range []error{syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY} {
+func hopeless(err error) bool { return errors.Is(err, contract.ErrBroken) && !passing(err) }
+
+// passing tells whether an error is that of a moment: something is short, or a volume does not answer.
+func passing(err error) bool {
+	for _, want := range []error{
+		syscall.EAGAIN, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE, syscall.ETXTBSY, syscall.ENOSPC, syscall.EDQUOT,
+		syscall.EIO,
+	} {
 		if errors.Is(err, want) {
-			return false
+			return true
 		}
 	}
-	return errors.Is(err, contract.ErrBroken)
+	return false
 }
 
 // broken makes an error of why a plugin cannot be started.

@@ -9,11 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+	"github.com/podinfo-targets/podinfo/shared/plugin/internal/stage"
 	"github.com/podinfo-targets/podinfo/shared/plugin/internal/watch"
 )
 
@@ -272,6 +274,64 @@ func TestUnusableFileWaitsForAnother(t *testing.T) {
 				w.set(func() { w.unusable, w.stillborn = nil, nil })
 				w.change("2")
 				w.wants(contract.Ready)
+			})
+		})
+	}
+}
+
+func TestWhatPassesIsTriedAgain(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.set(func() { w.unusable = fmt.Errorf("cannot stage it: %w", syscall.ENOSPC) })
+		w.tell(watch.Added)
+		w.wants(contract.Backoff)
+		w.set(func() { w.unusable = nil })
+		after(time.Minute)
+		w.wants(contract.Ready)
+	})
+}
+
+func TestNewChecksums(t *testing.T) {
+	unlisted := fmt.Errorf("no such sum: %w", stage.ErrUnlisted)
+	for _, tc := range []struct {
+		name   string
+		before func(w *world)
+		want   contract.State
+	}{
+		{"allow a file", func(w *world) {
+			w.set(func() { w.unusable = unlisted })
+			w.tell(watch.Added)
+			w.wants(contract.Failed)
+		}, contract.Ready},
+		{"allow another version", func(w *world) {
+			w.up()
+			w.set(func() { w.unusable = unlisted })
+			w.change("2")
+			w.wants(contract.Ready)
+		}, contract.Ready},
+		{"do not mend a file", func(w *world) {
+			w.set(func() { w.unusable = errors.New("no program") })
+			w.tell(watch.Added)
+			w.wants(contract.Failed)
+		}, contract.Failed},
+		{"do not start what was killed", func(w *world) {
+			w.set(func() { w.unusable = unlisted })
+			w.tell(watch.Added)
+			w.wants(contract.Failed)
+			if _, err := w.host.Kill(w.t.Context(), fakeName); err != nil {
+				w.t.Error(err)
+			}
+		}, contract.Stopped},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				tc.before(w)
+				w.set(func() { w.unusable = nil })
+				p := w.host.index.get(fakeName)
+				p.post(p.relisted)
+				s := w.wants(tc.want)
+				if tc.want == contract.Ready && (s.SHA256 != w.content || s.Error != "") {
+					w.t.Errorf("it is %+v, want what the file holds", s)
+				}
 			})
 		})
 	}

@@ -20,7 +20,8 @@ type Options struct {
 	// the temporary directory.
 	StageDir string
 	// Checksums is a file in the format of sha256sum. A plugin that it does not name, or names with another checksum,
-	// is not run. Empty allows every file.
+	// is not run. Empty allows every file. It is read again for each file that comes or changes, and what it did not
+	// allow is tried again when it changes.
 	Checksums string
 
 	Poll         time.Duration // between two looks at Dir; 2 seconds
@@ -47,6 +48,7 @@ type Limits struct {
 }
 
 const (
+	defaultPoll        = 2 * time.Second
 	defaultCallTimeout = 10 * time.Second
 	defaultMaxCalls    = 64
 )
@@ -58,6 +60,7 @@ func (o Options) withDefaults() Options {
 		o.Log.SetOutput(io.Discard)
 	}
 	o.CallTimeout = cmp.Or(max(o.CallTimeout, 0), defaultCallTimeout)
+	o.Poll = cmp.Or(max(o.Poll, 0), defaultPoll)
 	o.MaxCalls = cmp.Or(max(o.MaxCalls, 0), defaultMaxCalls)
 	return o
 }

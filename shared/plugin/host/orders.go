@@ -70,6 +70,16 @@ func (p *plugin) changed() {
 	}
 }
 
+// relisted sees to checksums that are new: they may allow what the last ones did not.
+func (p *plugin) relisted() {
+	switch {
+	case p.attempt != nil && !p.attempt.paused:
+		p.dirty = true
+	case p.unlisted:
+		p.changed()
+	}
+}
+
 // leave ends the plugin for good.
 func (p *plugin) leave(reason string) {
 	p.leaving, p.returned = true, false
@@ -79,6 +89,7 @@ func (p *plugin) leave(reason string) {
 // stop ends whatever there is of the plugin. An instance may finish its calls for as long as patience lasts.
 func (p *plugin) stop(reason string, patience time.Duration) {
 	p.stopping, p.wanted, p.reason = true, false, reason
+	p.unlisted = false
 	p.abandon(p.stopped())
 	p.answer(p.starters, p.stopped())
 	p.starters = nil

@@ -36,6 +36,7 @@ type plugin struct {
 	attempt  *attempt  // to start an instance; nil if there is none
 	crashes  crashes
 	dirty    bool   // the file changed during the attempt
+	unlisted bool   // the checksums did not allow the file when it was last looked at
 	stopping bool   // until nothing is left that runs
 	reason   string // of stopping
 	wanted   bool   // to be started again once stopped

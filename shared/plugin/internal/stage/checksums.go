@@ -16,6 +16,17 @@ import (
 // maxChecksums is how many bytes a file of checksums may have, some ten thousand lines.
 const maxChecksums = 1 << 20
 
+// ErrUnlisted is the kind of the errors of Add that other checksums may mend: they do not list the file, or cannot be
+// read.
+var ErrUnlisted = errors.New("not among the checksums")
+
+// unlisted is an error of the kind ErrUnlisted whose text stands for itself.
+type unlisted struct{ error }
+
+func (u unlisted) Unwrap() error { return u.error }
+
+func (unlisted) Is(target error) bool { return target == ErrUnlisted }
+
 // checksums are the sums, in lower-case hexadecimal, that each name may have.
 type checksums map[string]map[string]bool
 

@@ -112,7 +112,7 @@ func (s *Stage) accept(name, sum string) error {
 	}
 	sums, err := readChecksums(s.checksums)
 	if err != nil {
-		return err
+		return unlisted{err}
 	}
 	listed := sums[name]
 	if listed[sum] {
@@ -122,8 +122,8 @@ func (s *Stage) accept(name, sum string) error {
 	if len(listed) > 0 {
 		reason = "it lists other sums for that name"
 	}
-	return fmt.Errorf("the plugin %s has the SHA-256 sum %s, which is not in --plugin-checksums %q (%s); "+
-		"if that file is the one you want, add the line \"%s  %s\"", name, sum, s.checksums, reason, sum, name)
+	return unlisted{fmt.Errorf("the plugin %s has the SHA-256 sum %s, which is not in --plugin-checksums %q (%s); "+
+		"if that file is the one you want, add the line \"%s  %s\"", name, sum, s.checksums, reason, sum, name)}
 }
 
 // place makes the copy temp the staged file, unless that is there already, and counts its user.
