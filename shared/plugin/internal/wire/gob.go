@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -48,7 +49,7 @@ func guardGob(do func() error) (err error) {
 	if _, name, found := strings.Cut(err.Error(), "not registered for interface: "); found {
 		return &unregisteredError{strings.Trim(name, `"`)}
 	}
-	return err
+	return errors.New(err.Error()) // Its io.EOF is the end of these bytes, and not of the connection.
 }
 
 // unregisteredError says which type a program does not know.

@@ -253,6 +253,8 @@ func TestHostileValuesAreRefused(t *testing.T) {
 		{"too many parts", wrap(byte(fieldList), bytes.Repeat(emptyPart, maxValues)), "1048576 parts"},
 		{"too many entries", wrap(byte(fieldMap), bytes.Repeat(emptyPart, maxValues)), "1048576 parts"},
 		{"list over list", bytes.Repeat(wrap(byte(fieldList), emptyPart), maxValues), "1048576 parts"},
+		{"gob that ends too early", wrap(byte(fieldGob), gobOf(t, Dog{}, "", "")[:20]), "EOF"},
+		{"gob of nothing", wrap(byte(fieldGob), nil), "EOF"},
 		{"no gob", wrap(byte(fieldGob), []byte("hello")), ""},
 		{"type that nobody knows", wrap(byte(fieldGob), gobOf(t, Dog{}, "wire.Dog", "wire.Rat")),
 			"wire.Rat is not registered"},
@@ -265,6 +267,9 @@ func TestHostileValuesAreRefused(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %q does not say %q", err, c.says)
+			}
+			if Lost(unusable(err)) {
+				t.Errorf("error %q counts as a lost connection", err)
 			}
 		})
 	}
