@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -71,11 +72,12 @@ func hostServer(c contract.Caller) func([]grpc.ServerOption) *grpc.Server {
 	}
 }
 
-// recovering makes a panic in the host's code the error of the call.
+// recovering makes a panic in the host's code the error of the call. Where it was is nothing for a plugin.
 func recovering(ctx context.Context, r any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (a any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = status.Errorf(codes.Internal, "the host panicked: %v\n%s", p, debug.Stack())
+			fmt.Fprintf(os.Stderr, "panic in a plugin's call of its host: %v\n\n%s", p, debug.Stack())
+			err = status.Error(codes.Internal, "the host panicked")
 		}
 	}()
 	return next(incoming(ctx), r)

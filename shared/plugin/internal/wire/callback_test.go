@@ -123,8 +123,8 @@ func TestAPluginCallsItsHost(t *testing.T) {
 	if _, err := client.Encode(ctx, "offline"); err == nil || !strings.Contains(err.Error(), "the cache is offline") {
 		t.Errorf("an error of the host became %v", err)
 	}
-	if _, err := client.Encode(ctx, "panic"); err == nil || !strings.Contains(err.Error(), "the host panicked: boom") {
-		t.Errorf("a panic of the host became %v", err)
+	if _, err := client.Encode(ctx, "panic"); err == nil || !strings.HasSuffix(err.Error(), "the host panicked") {
+		t.Errorf("a panic of the host became %v, want no word of where it was", err)
 	}
 	host.mu.Lock()
 	defer host.mu.Unlock()
