@@ -51,7 +51,7 @@ type Options struct {
 	// StartTimeout bounds Start; 0 is 10 seconds.
 	StartTimeout time.Duration
 	Limits       Limits
-	// Caller is what the plugins may call.
+	// Caller is what the plugins may call. What they have it log is as limited as what they write.
 	Caller contract.Caller
 	// Environ is the environment of the host, of which the plugins see no more than Environ of this package lets
 	// through.
@@ -109,8 +109,10 @@ func Start(ctx context.Context, o Options, b Binary) (*Process, error) {
 // config is used for one client, as go-plugin asks.
 func config(o Options, r *runner) *goplugin.ClientConfig {
 	return &goplugin.ClientConfig{
-		HandshakeConfig:  wire.Handshake(),
-		VersionedPlugins: wire.Only(r.binary.Name.Transport, wire.ClientSets(wire.ClientOptions{Caller: o.Caller})),
+		HandshakeConfig: wire.Handshake(),
+		VersionedPlugins: wire.Only(r.binary.Name.Transport, wire.ClientSets(wire.ClientOptions{
+			Caller: limitCaller(o.Caller, r.output),
+		})),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolNetRPC, goplugin.ProtocolGRPC},
 		RunnerFunc:       r.prepare,
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: o.Dir},

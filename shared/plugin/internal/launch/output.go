@@ -38,15 +38,29 @@ func newOutput(log *logrus.Entry) *output { return &output{log: log, now: time.N
 func (o *output) take(stream string, line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.count() {
+		o.write(stream, strings.ToValidUTF8(string(line), "�"))
+	}
+}
+
+// admit counts a line that somebody else logs, and tells whether it may be.
+func (o *output) admit() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.count()
+}
+
+// count counts a line, and tells whether it is to be logged.
+func (o *output) count() bool {
 	if now := o.now(); now.Sub(o.second) >= time.Second {
 		o.report()
 		o.second, o.lines = now, 0
 	}
 	if o.lines++; o.lines > linesInSecond {
 		o.dropped++
-		return
+		return false
 	}
-	o.write(stream, strings.ToValidUTF8(string(line), "�"))
+	return true
 }
 
 // report says how many lines were dropped.
