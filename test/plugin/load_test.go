@@ -16,7 +16,7 @@ import (
 // callers is how many call a plugin at a time.
 const callers = 16
 
-// load is callers who call a plugin without a pause until they are stopped.
+// load is callers who call a plugin without a pause until they are stopped, so that their calls are always in flight.
 type load struct {
 	calls, lost atomic.Int64
 	stop        func()
@@ -31,7 +31,7 @@ func (r *runs) press(t *testing.T, name string) *load {
 		running.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				call := name + " " + strconv.Itoa(c) + " " + strconv.Itoa(i)
-				got, err := r.Encode(ctx, name, []byte(call))
+				got, err := r.Decode(ctx, name, []byte(call))
 				if errors.Is(err, context.Canceled) {
 					return // It was stopped.
 				}

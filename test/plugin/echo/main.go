@@ -25,8 +25,10 @@ func (codec) Info(context.Context) (plugin.Info, error) {
 	return plugin.Info{Name: "Echo", Version: "1", ContentType: "text/plain"}, nil
 }
 
-// Decode answers with the value.
-func (codec) Decode(_ context.Context, value any) (any, error) { return value, nil }
+// Decode answers with the value, after a time that keeps many calls in flight without keeping the machine busy.
+func (codec) Decode(ctx context.Context, value any) (any, error) {
+	return value, wait(ctx, 10*time.Millisecond)
+}
 
 // Encode answers with the value, or obeys it.
 func (codec) Encode(ctx context.Context, value any) (any, error) {
@@ -37,7 +39,7 @@ func (codec) Encode(ctx context.Context, value any) (any, error) {
 	case "sockets":
 		return os.TempDir(), nil
 	case "wait":
-		return order, wait(ctx)
+		return order, wait(ctx, 200*time.Millisecond)
 	case "exit":
 		os.Exit(3)
 	case "fish":
@@ -50,10 +52,9 @@ func (codec) Encode(ctx context.Context, value any) (any, error) {
 	return value, nil
 }
 
-// wait takes long enough for something to happen meanwhile.
-func wait(ctx context.Context) error {
+func wait(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -93,9 +93,9 @@ func shake(handshake, address string, sink io.Writer) {
 // line is one of a flood.
 func line() []byte { return append([]byte(strings.Repeat("\x80flood\x00", 100)), '\n') }
 
-// flood writes 64 MiB, which is more than anybody wants.
+// flood writes 16 MiB, which is more than anybody wants.
 func flood(w io.Writer, what []byte) {
-	for n := 0; n < 64<<20; n += len(what) {
+	for n := 0; n < 16<<20; n += len(what) {
 		if _, err := w.Write(what); err != nil {
 			return
 		}
