@@ -96,8 +96,7 @@ func (p *Process) open() error {
 
 // run is the process's own goroutine. It keeps its thread for itself, because the kernel ties three things to the
 // thread and not to the process: what privileges a child may gain, whose end kills the child, and who traces it. The
-// thread would spend
-// the life of the process in the kernel waiting for it anyway, and ends with this goroutine.
+// thread would spend the life of the process in the kernel waiting for it anyway, and ends with this goroutine.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer close(p.gone)
@@ -112,10 +111,7 @@ func (p *Process) run(started chan<- error) {
 
 	var watch sync.WaitGroup
 	watch.Go(func() { p.leash.watch(p.pid, p.exited) })
-	waitExit(p.pid)
-	// The number is the process's until it is waited for, so that the group can have no namesake yet.
-	killGroup(p.pid)
-	_ = p.cmd.Wait() // says no more than the state does
+	finish(p.cmd)
 	p.exit = p.cmd.ProcessState.String()
 	close(p.exited)
 	watch.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"os/exec"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -76,8 +77,13 @@ func preferAsVictim(pid int) {
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", strconv.AppendInt(nil, int64(score), 10), 0)
 }
 
-// waitExit returns once the process has ended, and leaves it to be waited for.
-func waitExit(pid int) { _ = waitFor(pid, unix.WEXITED) }
+// finish waits for the end of the process, and ends what stayed in its group.
+func finish(cmd *exec.Cmd) {
+	_ = waitFor(cmd.Process.Pid, unix.WEXITED)
+	// The number is the process's until it is waited for, so that the group can have no namesake yet.
+	killGroup(cmd.Process.Pid)
+	_ = cmd.Wait() // says no more than the state does
+}
 
 // waitFor returns once one of the events has come to the process, and leaves it to be waited for.
 func waitFor(pid, events int) error {

@@ -2,7 +2,10 @@
 
 package proc
 
-import "time"
+import (
+	"os/exec"
+	"time"
+)
 
 // What only Linux has, or has in a form that is worth the code.
 
@@ -23,6 +26,11 @@ func Delegated() string { return "" }
 
 func prepareThread() {}
 
-func waitExit(int) {}
+// finish waits for the end of the process, and ends what stayed in its group. The number of a group is nobody else's
+// while any of it is left, and hardly ever right after.
+func finish(cmd *exec.Cmd) {
+	_ = cmd.Wait() // says no more than the state does
+	killGroup(cmd.Process.Pid)
+}
 
 func resident(int) uint64 { return 0 }
