@@ -2,7 +2,6 @@ package stage
 
 import (
 	"debug/elf"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -18,23 +17,24 @@ func checkELF(f io.ReaderAt, size int64) error {
 	}
 	program, err := elf.NewFile(io.NewSectionReader(f, 0, size))
 	if err != nil {
-		return fmt.Errorf("it is no whole program: %w", err)
+		return half(err.Error())
 	}
 	for _, s := range program.Sections {
 		if s.Type != elf.SHT_NULL && s.Type != elf.SHT_NOBITS && !within(s.Offset, s.FileSize, size) {
-			return errHalf
+			return half("it ends before its section " + s.Name + " does")
 		}
 	}
 	for _, p := range program.Progs {
 		if !within(p.Off, p.Filesz, size) {
-			return errHalf
+			return half("it ends before its segments do")
 		}
 	}
 	return nil
 }
 
-var errHalf = errors.New("it is no whole program: its headers name more than it holds; copy files to another name " +
-	"there, and then rename them")
+func half(why string) error {
+	return fmt.Errorf("it is no whole program, %s; copy files to another name there, and then rename them", why)
+}
 
 // within tells whether length bytes from offset on are in a file of that size.
 func within(offset, length uint64, size int64) bool {
