@@ -13,8 +13,8 @@ import (
 )
 
 // soon is by when each host is to follow the directory: two looks at it and a second. A machine that many tests share
-// cannot hold it to that, and gets more.
-const soon, atLast = 2*poll + time.Second, patience
+// cannot be held to that, and gets ten times as long.
+const soon, atLast = 2*poll + time.Second, 10 * soon
 
 // TestTwoHostsFollowOneDirectory: what happens to a file happens to the plugin in both of two servers, and what happens
 // to one server is no matter of the other.

@@ -96,7 +96,7 @@ func named(transport contract.Transport, short string) string {
 // program builds one of the plugins below this directory. They are never built with the race detector, which needs more
 // memory than plugins may have.
 func program(t testing.TB, name string) string {
-	return testkit.Build(t, "test/plugin/"+name, "-trimpath", "-ldflags=-s -w")
+	return testkit.Build(t, "test/plugin/"+name, "-trimpath", "-tags=grpcnotrace", "-ldflags=-s -w")
 }
 
 // install puts the plugin echo into a directory at once, as people should. What follows a program's end does not change
