@@ -217,7 +217,33 @@ func (p *plugin) reloadFailed(a *attempt, err error) {
 	p.series.reloads[failed].Inc()
 	p.log.WithError(err).Warn("plugin's reload failed, the old one serves on")
 	p.enter(contract.Ready, "its last reload failed: "+err.Error())
+	if passing(err) {
+		p.reloadLater()
+	}
 	p.conclude(a, p.broken(err))
+}
+
+// reloadLater makes a reload that failed for want of something once more.
+func (p *plugin) reloadLater() {
+	if p.delayed {
+		return
+	}
+	p.delayed = true
+	i := p.current
+	p.spawn(func() func() {
+		timer := time.NewTimer(p.parts.pace.maxPause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-i.retired.Done():
+		}
+		return func() {
+			p.delayed = false
+			if p.current == i && p.attempt == nil {
+				p.reload(false, nil)
+			}
+		}
+	})
 }
 
 // stillborn is the end of an attempt whose process did not come up.
@@ -260,7 +286,8 @@ func (p *plugin) crashed(i *instance, cause error) {
 
 // succeed makes a reload whose old instance crashed the start of a fresh one.
 func (p *plugin) succeed(a *attempt, cause error) {
-	p.crashes.add(time.Now(), afterService, p.parts.pace)
+	p.crashes.level += afterService
+	p.crashes.add(time.Now(), p.parts.pace)
 	a.mending = true
 	p.enter(contract.Crashed, cause.Error())
 	if a.lease != nil {
@@ -269,10 +296,10 @@ func (p *plugin) succeed(a *attempt, cause error) {
 }
 
 // recover sees to a plugin that has no instance any more: it makes the attempt a after a pause, unless there were too
-// many crashes already.
+// many crashes already. What passes is no fault of the plugin, however long it takes.
 func (p *plugin) recover(a *attempt, weight int, cause error) {
-	pause, ok := p.crashes.add(time.Now(), weight, p.parts.pace)
-	if !ok {
+	pause := p.crashes.pause(weight, p.parts.pace)
+	if !passing(cause) && !p.crashes.add(time.Now(), p.parts.pace) {
 		p.drop(a.lease)
 		p.enter(contract.Crashed, cause.Error())
 		p.enter(contract.Failed, fmt.Sprintf("it crashed %d times within %s, and is left alone until it is started or its "+

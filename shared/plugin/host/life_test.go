@@ -284,9 +284,30 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 		w.set(func() { w.unusable = fmt.Errorf("cannot stage it: %w", syscall.ENOSPC) })
 		w.tell(watch.Added)
 		w.wants(contract.Backoff)
+		after(time.Hour) // A volume may be full for long.
+		w.wants(contract.Backoff)
 		w.set(func() { w.unusable = nil })
-		after(time.Minute)
+		after(2 * time.Minute)
 		w.wants(contract.Ready)
+		w.last().die("signal: killed")
+		w.wants(contract.Ready) // It is the first crash, and mended at once.
+	})
+}
+
+func TestReloadIsMadeOnceMoreWhenWhatItWantedMayBeThere(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		w.set(func() { w.unusable = fmt.Errorf("cannot stage it: %w", syscall.ENOSPC) })
+		w.change("2")
+		w.change("3")
+		w.set(func() { w.unusable = nil })
+		if s := w.wants(contract.Ready); s.SHA256 != "1" {
+			w.t.Errorf("it is %+v, want the old content", s)
+		}
+		after(time.Minute)
+		if s := w.wants(contract.Ready); s.SHA256 != "3" || s.Error != "" || w.started() != 2 {
+			w.t.Errorf("it is %+v, want the new content and one process more", s)
+		}
 	})
 }
 

@@ -54,15 +54,20 @@ type crashes struct {
 	level  int         // doublings of the pause; none is a restart at once
 }
 
-// add notes a crash at now and returns the pause before the next start. Too many within the window are not ok.
-func (c *crashes) add(now time.Time, weight int, p pace) (pause time.Duration, ok bool) {
+// add notes a crash at now. It is false when there were too many within the window.
+func (c *crashes) add(now time.Time, p pace) (ok bool) {
 	for len(c.recent) > 0 && now.Sub(c.recent[0]) >= p.window {
 		c.recent = c.recent[1:]
 	}
 	c.recent = append(c.recent, now)
-	pause = p.pauseAt(c.level)
+	return len(c.recent) < p.crashes
+}
+
+// pause returns the pause before the next start, and makes the one after that longer.
+func (c *crashes) pause(weight int, p pace) time.Duration {
+	pause := p.pauseAt(c.level)
 	c.level += weight
-	return pause, len(c.recent) < p.crashes
+	return pause
 }
 
 // pauseAt returns the pause at a level. Its upper half is left to chance, so that the plugins of many hosts that crash

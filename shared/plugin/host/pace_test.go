@@ -50,7 +50,7 @@ func TestFiveCrashesInTenMinutesAreTooMany(t *testing.T) {
 		var crashes crashes
 		ok := true
 		for _, at := range c.at {
-			_, ok = crashes.add(start.Add(at), afterService, p)
+			ok = crashes.add(start.Add(at), p)
 		}
 		if ok != c.ok {
 			t.Errorf("%s: ok is %t", c.name, ok)

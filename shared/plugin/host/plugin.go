@@ -37,6 +37,7 @@ type plugin struct {
 	crashes  crashes
 	dirty    bool   // the file changed during the attempt
 	unlisted bool   // the checksums did not allow the file when it was last looked at
+	delayed  bool   // a failed reload will be made once more
 	stopping bool   // until nothing is left that runs
 	reason   string // of stopping
 	wanted   bool   // to be started again once stopped
