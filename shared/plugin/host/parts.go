@@ -76,7 +76,15 @@ func (d *directories) parts(o Options) parts {
 	return parts{stage: d.stage, launch: start, pace: usual(o.CallTimeout)}
 }
 
+// What a plugin needs, and then some: it has a connection or two, and turns values of up to 16 MiB.
+const (
+	maxOpen    = 1024     // files at a time
+	maxWritten = 64 << 20 // bytes of a file
+)
+
 // launch returns the limits as launch has them.
 func (l Limits) launch() launch.Limits {
-	return launch.Limits{MemoryBytes: int64(min(l.Memory, math.MaxInt64))}
+	return launch.Limits{
+		MemoryBytes: int64(min(l.Memory, math.MaxInt64)), MaxFiles: maxOpen, FileBytes: maxWritten,
+	}
 }
