@@ -4,34 +4,57 @@ import (
 	"net"
 	"net/rpc"
 	"testing"
+	"time"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
-func TestAbandonedCallsAreRememberedUntilTheyAreAnswered(t *testing.T) {
-	t.Parallel()
+// abandoning returns a client, and what abandons a call of it and returns what answers that.
+func abandoning(t *testing.T) (c *rpcClient, abandon func() (answer func())) {
+	t.Helper()
 	ours, theirs := net.Pipe()
-	defer func() { _, _ = ours.Close(), theirs.Close() }()
-	c := &rpcClient{conn: newBoundedConn(ours, MaxMessage)}
-	first := &pending{done: make(chan *rpc.Call, 1)}
-	c.abandon(first)
-	if len(c.abandoned) != 1 {
-		t.Fatalf("%d calls are remembered, want that one", len(c.abandoned))
+	t.Cleanup(func() { _, _ = ours.Close(), theirs.Close() })
+	c = &rpcClient{conn: newBoundedConn(ours, MaxMessage)}
+	return c, func() func() {
+		p := &pending{done: make(chan *rpc.Call, 1), size: perCall}
+		c.unanswered.Add(p.size)
+		c.abandon(p)
+		return func() { p.done <- &rpc.Call{} }
 	}
-	first.done <- &rpc.Call{}
+}
+
+func (c *rpcClient) givenUp() bool {
+	select {
+	case <-c.conn.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// What is answered late must not be kept until somebody calls again: it can be large.
+func TestAbandonedCallsAreForgottenWhenTheyAreAnswered(t *testing.T) {
+	t.Parallel()
+	c, abandon := abandoning(t)
+	abandon()()
+	testkit.Eventually(t, 20*time.Second, "that the answer is taken", func() bool { return c.unanswered.Load() == 0 })
+}
+
+func TestTooManyAbandonedCallsEndTheConnection(t *testing.T) {
+	t.Parallel()
+	c, abandon := abandoning(t)
+	var answers []func()
 	for range maxAbandoned - 1 {
-		c.abandon(&pending{done: make(chan *rpc.Call, 1)})
+		answers = append(answers, abandon())
 	}
-	if len(c.abandoned) != maxAbandoned-1 {
-		t.Errorf("%d calls are remembered, want the %d without an answer", len(c.abandoned), maxAbandoned-1)
-	}
-	select {
-	case <-c.conn.gone:
+	if c.givenUp() {
 		t.Fatal("the connection was given up too early")
-	default:
 	}
-	c.abandon(&pending{done: make(chan *rpc.Call, 1)})
-	select {
-	case <-c.conn.gone:
-	default:
+	answers = append(answers, abandon())
+	if !c.givenUp() {
 		t.Error("the connection was not given up")
+	}
+	for _, answer := range answers {
+		answer()
 	}
 }

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/rpc"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
@@ -30,9 +28,7 @@ type rpcClient struct {
 	rpc        *rpc.Client
 	queue      chan *pending
 	unanswered atomic.Int64 // bytes of calls, at most
-
-	mu        sync.Mutex
-	abandoned []*pending
+	abandoned  atomic.Int64 // calls that nobody waits for any more, and are not answered yet
 }
 
 // writeAhead is how many bytes may be unanswered for a call to be written at once. A stream of yamux takes at least
@@ -84,7 +80,6 @@ func (c *rpcClient) send(ctx context.Context, p *pending) error {
 		c.write(p)
 		return nil
 	}
-	c.forgetAnswered()
 	p.request.Value = bytes.Clone(p.request.Value) // the caller can be gone when it is written
 	select {
 	case c.queue <- p:
@@ -167,26 +162,16 @@ func (c *rpcClient) callError(err error) error {
 	return &lostError{err}
 }
 
-// abandon remembers a call that nobody waits for any more, and gives the connection up when there are too many.
+// abandon sees a call that nobody waits for any more to its end, and gives the connection up when there are too many.
+// Nothing of the call is kept meanwhile.
 func (c *rpcClient) abandon(p *pending) {
-	c.mu.Lock()
-	c.abandoned = append(c.abandoned, p)
-	c.mu.Unlock()
-	if c.forgetAnswered() >= maxAbandoned {
+	if c.abandoned.Add(1) >= maxAbandoned {
 		c.conn.fail(errAbandoned)
 	}
-}
-
-// forgetAnswered forgets the abandoned calls that were answered in the meantime, and returns how many were not.
-func (c *rpcClient) forgetAnswered() (left int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.abandoned = slices.DeleteFunc(c.abandoned, func(p *pending) bool {
-		answered := len(p.done) > 0
-		if answered {
-			c.unanswered.Add(-p.size)
-		}
-		return answered
-	})
-	return len(c.abandoned)
+	done, size := p.done, p.size
+	go func() {
+		<-done // at the end of the connection at the latest
+		c.unanswered.Add(-size)
+		c.abandoned.Add(-1)
+	}()
 }
