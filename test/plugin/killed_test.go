@@ -75,5 +75,7 @@ func TestAFailedPluginAnswers503(t *testing.T) {
 			s.echo(t, name, "hello")
 		})
 	}
-	testkit.Eventually(t, patience, "one directory of sockets a plugin", func() bool { return len(s.sockets()) == len(names) })
+	testkit.Eventually(t, patience, "one directory of sockets a plugin", func() bool {
+		return len(s.sockets()) == len(names)
+	})
 }

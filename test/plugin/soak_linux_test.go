@@ -49,8 +49,8 @@ func TestRestartsLeaveNothing(t *testing.T) {
 	}
 }
 
-// restart ends the plugin's process so often and waits each time for the next one. An operator's order comes between two
-// crashes, so that these do not count as a series.
+// restart ends the plugin's process so often and waits each time for the next one. An operator's order comes between
+// two crashes, so that these do not count as a series.
 func (s *server) restart(t *testing.T, name string, times int) {
 	t.Helper()
 	pid := s.ready(t, name, 0).PID
@@ -85,8 +85,8 @@ func (h holdings) String() string {
 		h.goroutines, h.files, h.heap/1e6, h.resident/1e6, h.processes, h.zombies, h.sockets)
 }
 
-// settled waits until the host of so many plugins has no more than it may, and returns what it has after a collection of its
-// garbage.
+// settled waits until the host of so many plugins has no more than it may, and returns what it has after a collection
+// of its garbage.
 func (s *server) settled(t *testing.T, plugins int, may holdings) (h holdings) {
 	t.Helper()
 	const few = 3 // The scrape itself has some.

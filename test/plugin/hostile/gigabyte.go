@@ -47,6 +47,8 @@ func (gigabytes) GRPCClient(context.Context, *goplugin.GRPCBroker, *grpc.ClientC
 }
 
 // GRPCServer adds the methods that a host calls.
+//
+//nolint:unparam // go-plugin has it so.
 func (gigabytes) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	method := func(name string, answer parts) grpc.MethodDesc {
 		return grpc.MethodDesc{MethodName: name, Handler: func(_ any, _ context.Context, read func(any) error,
@@ -100,6 +102,8 @@ func (gigabytes) Server(broker *goplugin.MuxBroker) (any, error) { return &Door{
 type Door struct{ broker *goplugin.MuxBroker }
 
 // Open serves calls on the stream of the number that it returns.
+//
+//nolint:unparam // net/rpc has it so.
 func (d *Door) Open(_ uint32, id *uint32) error {
 	*id = d.broker.NextId()
 	go func() {
@@ -125,6 +129,8 @@ type Request struct{ Value []byte }
 type Introduction struct{ Info contract.Info }
 
 // Info says what the plugin is.
+//
+//nolint:unparam // net/rpc has it so.
 func (*Service) Info(_ *Request, i *Introduction) error {
 	i.Info.Name = "Gigabyte"
 	return nil

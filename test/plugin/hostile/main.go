@@ -1,5 +1,5 @@
-// Command hostile is a plugin that does harm, or tries to, in the way that the end of its name says. What it does before
-// it serves, and how it answers, is made without our package for plugins, which would not let it.
+// Command hostile is a plugin that does harm, or tries to, in the way that the end of its name says. What our package
+// for plugins would not let it do is made without that.
 package main
 
 import (
@@ -110,10 +110,8 @@ func afterHandshake(stdout *os.File) {
 // fork starts processes that do all they can to stay: they are in sessions of their own, lose their parent, and ignore
 // what asks them to end.
 func fork() {
-	for _, generation := range []string{"1", "2", "2"} {
-		if spawn(generation) != nil {
-			os.Exit(6)
-		}
+	if err := errors.Join(spawn("1"), spawn("2"), spawn("2")); err != nil {
+		os.Exit(6)
 	}
 }
 
