@@ -110,6 +110,18 @@ func TestAdminTokenIsMasked(t *testing.T) {
 	}
 }
 
+// Who shows the directory of the config file has to know that it holds the token, even when another one counts.
+func TestAdminTokenInTheConfigFileIsToldOf(t *testing.T) {
+	t.Parallel()
+	inDir := "--config-path=" + dir(t, "config.yaml", "plugin-admin-token: correct-horse\n")
+	if c := load(t, []string{inDir, "--plugin-admin-token=other"}, nil); !c.ConfigSecret || c.PluginAdminToken != "other" {
+		t.Errorf("the token is %q, and that the config file holds a secret is %t", c.PluginAdminToken, c.ConfigSecret)
+	}
+	if c := load(t, []string{"--config-path=" + dir(t, "config.yaml", "port: 1\n"), "--plugin-admin-token=other"}, nil); c.ConfigSecret {
+		t.Error("a config file without a secret is said to hold one")
+	}
+}
+
 // A token that is the default of a target, or was given, is not what the usage shows.
 func TestUsageHidesTheAdminToken(t *testing.T) {
 	t.Parallel()

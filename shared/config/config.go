@@ -49,10 +49,11 @@ type Config struct {
 	ServerShutdownTimeout time.Duration // for the requests in flight, from the end of ShutdownDelay on
 	ShutdownDelay         time.Duration // serving goes on for this long after the signal to stop
 
-	DataPath   string // directory of the store
-	ConfigPath string // directory of the config file and of /configs, "" is none
-	ConfigFile string // name of the config file in ConfigPath
-	CertPath   string // directory of tls.crt and tls.key
+	DataPath     string // directory of the store
+	ConfigPath   string // directory of the config file and of /configs, "" is none
+	ConfigFile   string // name of the config file in ConfigPath
+	ConfigSecret bool   // whether the config file holds a secret, so that it is not to be shown
+	CertPath     string // directory of tls.crt and tls.key
 
 	UIPath    string // directory of the page
 	UIPathSet bool   // whether UIPath was given, and so takes the place of the embedded page

@@ -36,6 +36,9 @@ func (s *settings) readFile(dir, name string) error {
 		return nil
 	}
 	for _, row := range s.from(fromFile) {
+		if holdsSecret(row, file.Get(row.name)) {
+			s.config.ConfigSecret = true // Even when another source counts.
+		}
 		if s.given(row.name) {
 			continue
 		}
@@ -44,6 +47,18 @@ func (s *settings) readFile(dir, name string) error {
 		}
 	}
 	return nil
+}
+
+// holdsSecret tells whether the content of a setting is for the eyes of the operator alone. Of the cache's address that
+// is the password in it.
+func holdsSecret(row *setting, content any) bool {
+	switch row.name {
+	case "cache-server":
+		address, _ := content.(string)
+		return strings.Contains(address, "@")
+	default:
+		return row.secret && content != nil
+	}
 }
 
 // giveFrom sets row from the key of its name.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -234,7 +235,8 @@ func (a *App) openPlugins(o Options) error {
 	return nil
 }
 
-// openConfigs watches the directory of mounted configuration. One that is not there leaves /configs empty.
+// openConfigs watches the directory of mounted configuration. One that is not there leaves /configs empty. A config
+// file with secrets in it is left out of what everybody, and every plugin, can read.
 func (a *App) openConfigs() func() map[string]string {
 	none := func() map[string]string { return map[string]string{} }
 	if a.Config.ConfigPath == "" {
@@ -246,7 +248,16 @@ func (a *App) openConfigs() func() map[string]string {
 		return none
 	}
 	a.onClose(func(context.Context) { _ = watcher.Close() })
-	return watcher.All
+	if !a.Config.ConfigSecret {
+		return watcher.All
+	}
+	file := filepath.Clean(a.Config.ConfigFile)
+	a.Log.Warnf("%s holds a secret, so that /configs does not show it; better keep secrets in variables", file)
+	return func() map[string]string {
+		shown := maps.Clone(watcher.All())
+		delete(shown, file)
+		return shown
+	}
 }
 
 // openCache opens the cache and keeps this instance's own key in it fresh.

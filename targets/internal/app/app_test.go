@@ -111,6 +111,36 @@ func TestEverythingIsClosed(t *testing.T) {
 	}
 }
 
+// Everybody can read /configs, and plugins can read the same files.
+func TestConfigFileWithSecretsIsNotShown(t *testing.T) {
+	t.Parallel()
+	for content, shown := range map[string]bool{
+		"ui-color: red\n":                                        true,
+		"cache-server: memory://\n":                              true,
+		"jwt-secret: correct-horse\n":                            false,
+		"cache-server: redis://user:correct-horse@127.0.0.1:1\n": false,
+	} {
+		t.Run(content, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, content := range map[string]string{"config.yaml": content, "color": "blue"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			a := assemble(t, app.Options{}, "--config-path="+dir)
+			_, body := a.get(t, "/configs")
+			if !strings.Contains(body, "blue") || strings.Contains(body, "config.yaml") != shown {
+				t.Errorf("/configs shows %s", body)
+			}
+			if _, there := a.Configs()["config.yaml"]; there != shown {
+				t.Errorf("plugins can read the config file: %t, want %t", there, shown)
+			}
+			a.Close(t.Context())
+		})
+	}
+}
+
 func tracesTo(e sdktrace.SpanExporter, err error) func() (telemetry.Exporters, error) {
 	return func() (telemetry.Exporters, error) {
 		return telemetry.Exporters{Traces: func(context.Context) (sdktrace.SpanExporter, error) { return e, err }}, nil
