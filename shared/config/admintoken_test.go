@@ -117,7 +117,8 @@ func TestAdminTokenInTheConfigFileIsToldOf(t *testing.T) {
 	if c := load(t, []string{inDir, "--plugin-admin-token=other"}, nil); !c.ConfigSecret || c.PluginAdminToken != "other" {
 		t.Errorf("the token is %q, and that the config file holds a secret is %t", c.PluginAdminToken, c.ConfigSecret)
 	}
-	if c := load(t, []string{"--config-path=" + dir(t, "config.yaml", "port: 1\n"), "--plugin-admin-token=other"}, nil); c.ConfigSecret {
+	inDir = "--config-path=" + dir(t, "config.yaml", "port: 1\n")
+	if c := load(t, []string{inDir, "--plugin-admin-token=other"}, nil); c.ConfigSecret {
 		t.Error("a config file without a secret is said to hold one")
 	}
 }
