@@ -13,7 +13,6 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/sirupsen/logrus"
-	"google.golang.org/grpc"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/plugin/internal/proc"
@@ -27,8 +26,6 @@ const (
 	patience = 5 * time.Second
 	// startTimeout is for Options without one.
 	startTimeout = 10 * time.Second
-	// overhead is what a message may have beside a value.
-	overhead = 64 << 10
 	// longestSocket is the length that the path of a Unix socket may have on every platform, less the 104th byte, which
 	// ends it: https://man.freebsd.org/cgi/man.cgi?unix(4).
 	longestSocket = 103
@@ -122,10 +119,7 @@ func config(o Options, r *runner) *goplugin.ClientConfig {
 		SyncStdout:       r.output.writer("stdout"),
 		SyncStderr:       r.output.writer("stderr"),
 		Logger:           r.chatter,
-		// go-plugin takes answers of 2 GiB, also on the streams that are its own.
-		GRPCDialOptions: []grpc.DialOption{
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage + overhead)),
-		},
+		GRPCDialOptions:  wire.DialOptions(),
 	}
 }
 

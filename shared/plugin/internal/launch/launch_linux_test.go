@@ -322,6 +322,19 @@ func TestStreamsOfGoPluginAreBounded(t *testing.T) {
 	}
 }
 
+// The headers of an answer are no way around the bound of its value.
+func TestHeadersOfAnAnswerAreBounded(t *testing.T) {
+	t.Parallel()
+	o, _ := options(t)
+	p := start(t, o, binary(t, contract.GRPC, "headers"))
+	if err := order(t, p, "hello"); err == nil {
+		t.Error("an answer with a mebibyte of headers was taken")
+	}
+	if err := p.Ping(t.Context()); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
+
 func logged(hook *test.Hook, text string) bool {
 	for _, entry := range hook.AllEntries() {
 		if strings.Contains(entry.Message, text) {

@@ -76,7 +76,8 @@ func NewServer(options []grpc.ServerOption) *grpc.Server {
 // much is good for a network.
 const window = 1 << 20
 
-// DialOptions are those of a host for the connection to a plugin. They bound what go-plugin's own services answer, too.
+// DialOptions are those of a host for the connection to a plugin. They bound what go-plugin's own services answer, too,
+// of which go-plugin would take 2 GiB.
 func DialOptions() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessage + overhead)),

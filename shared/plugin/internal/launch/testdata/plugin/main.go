@@ -23,6 +23,7 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
@@ -53,9 +54,20 @@ func main() {
 			if mode == "stdio" {
 				o = append(o, grpc.StreamInterceptor(large))
 			}
+			if mode == "headers" {
+				o = append(o, grpc.UnaryInterceptor(headers))
+			}
 			return goplugin.DefaultGRPCServer(o)
 		},
 	})
+}
+
+// headers answers each call of the protocol but the one of Info with a mebibyte of headers.
+func headers(ctx context.Context, r any, call *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if strings.HasSuffix(call.FullMethod, "code") {
+		_ = grpc.SetHeader(ctx, metadata.Pairs("x", strings.Repeat("x", 1<<20)))
+	}
+	return next(ctx, r)
 }
 
 // large sends a message of 64 MiB on the stream by which go-plugin's host gets what a plugin prints.
