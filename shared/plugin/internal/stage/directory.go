@@ -117,7 +117,8 @@ func isAt(root *os.Root, f *os.File, name string) bool {
 	return err == nil && os.SameFile(named, opened)
 }
 
-// sweep deletes the directories that killed processes left behind. What it may not delete stays: it is in nobody's way.
+// sweep deletes the directories that killed processes left behind, and ends what still runs from there. What it may not
+// delete stays: it is in nobody's way.
 func sweep(root *os.Root) {
 	locks, err := fs.Glob(root.FS(), prefix+"*"+lockSuffix)
 	if err != nil {
@@ -138,7 +139,9 @@ func sweepOne(root *os.Root, name string) {
 	if tryLock(lock) != nil || !isAt(root, lock, name) {
 		return
 	}
-	if root.RemoveAll(strings.TrimSuffix(name, lockSuffix)) == nil {
+	left := strings.TrimSuffix(name, lockSuffix)
+	endOrphans(root.Name(), left)
+	if root.RemoveAll(left) == nil {
 		_ = root.Remove(name) // If it stays, the next sweep finds it.
 	}
 }
