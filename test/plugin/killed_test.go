@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -47,6 +48,33 @@ func TestKillOfTheHostEndsItsPlugins(t *testing.T) {
 		if _, err := os.Stat(s.temp + "/" + old.Name()); !os.IsNotExist(err) {
 			t.Errorf("the next host leaves %s there: %v", old.Name(), err)
 		}
+	}
+}
+
+// TestOrphansEndWithTheNextHost: what plugins started may outlive a host that was killed, if it has left their process
+// groups. It does not outlive the start of the next host.
+func TestOrphansEndWithTheNextHost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	names := []string{"protocol-grpc-fork", "protocol-rpc-fork"}
+	for _, name := range names {
+		put(t, program(t, "hostile"), dir, name, "")
+	}
+	s := start(t, raced(t), dir)
+	for _, name := range names {
+		s.ready(t, name, 0)
+	}
+	before := runningBelow(s.temp)
+	if err := s.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Exited()
+	next := startIn(t, s.temp, raced(t), dir)
+	testkit.Eventually(t, patience, "what runs for the host before to end", func() bool {
+		return !slices.ContainsFunc(runningBelow(next.temp), func(p string) bool { return slices.Contains(before, p) })
+	})
+	if len(before) < 2*len(names) {
+		t.Errorf("the plugins that fork ran as %q only", before)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/yamux"
+
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/plugin/host"
 	"github.com/podinfo-targets/podinfo/test/plugin/pets"
@@ -200,7 +202,8 @@ func lostTexts(transport contract.Transport) []string {
 	if transport == contract.GRPC {
 		return []string{"Unavailable"}
 	}
-	return []string{rpc.ErrShutdown.Error(), io.ErrUnexpectedEOF.Error()} // "connection is shut down", "unexpected EOF"
+	// "connection is shut down", "unexpected EOF", "session shutdown"
+	return []string{rpc.ErrShutdown.Error(), io.ErrUnexpectedEOF.Error(), yamux.ErrSessionShutdown.Error()}
 }
 
 // TestSentence5_ThePluginEndsUnexpectedly: when the process is killed under its calls they hear "connection is shut
