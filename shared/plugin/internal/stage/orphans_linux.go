@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endOrphans kills the processes that run from the directory name in base, whose owner was killed. The plugins themselves
-// ended with it, but what they had started may not have. If name is a link nothing runs from there, wherever it leads.
+// endOrphans kills the processes that run from the directory name in base, whose owner was killed. The plugins
+// themselves ended with it, but what they had started may not have. If name is a link nothing runs from there, wherever
+// it leads.
 func endOrphans(base, name string) {
 	base, err := filepath.EvalSymlinks(base)
 	if err != nil {
