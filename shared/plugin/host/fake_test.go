@@ -27,9 +27,10 @@ type world struct {
 	logs    *test.Hook
 
 	mu        sync.Mutex
-	content   string // of the file, which stands for its checksum
-	unusable  error  // of the file
-	stillborn error  // of the processes
+	content   string        // of the file, which stands for its checksum
+	unusable  error         // of the file
+	stuck     chan struct{} // until when the volume does not answer; nil is not at all
+	stillborn error         // of the processes
 	slow      time.Duration
 	staged    int // copies that are not released
 	processes []*fakeProcess
@@ -48,6 +49,12 @@ func newWorld(t testing.TB) *world {
 
 // Add stages the file.
 func (w *world) Add(ctx context.Context, _ string, name contract.Name) (stage.File, error) {
+	w.mu.Lock()
+	stuck := w.stuck
+	w.mu.Unlock()
+	if stuck != nil {
+		<-stuck // whatever ctx says
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := errors.Join(ctx.Err(), w.unusable); err != nil {

@@ -211,12 +211,14 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 		return err
 	}
 	p.post(func() { p.leave("its file was deleted") })
+	limited, cancel := context.WithTimeout(ctx, p.parts.pace.order)
+	defer cancel()
 	select {
 	case <-p.dropped:
 		return nil
 	case <-h.closing.Done():
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-limited.Done():
+		return p.unobeyed(ctx)
 	}
 }

@@ -311,6 +311,38 @@ func TestReloadIsMadeOnceMoreWhenWhatItWantedMayBeThere(t *testing.T) {
 	})
 }
 
+// A read from a volume that is gone does not return, whatever context it has.
+func TestOrdersAreBoundedThoughTheVolumeIsStuck(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		order func(h *Host) error
+	}{
+		{"reload", func(h *Host) error {
+			_, err := h.Reload(context.Background(), fakeName)
+			return err
+		}},
+		{"kill", func(h *Host) error {
+			go func() { _, _ = h.Reload(context.Background(), fakeName) }()
+			synctest.Wait()
+			_, err := h.Kill(context.Background(), fakeName)
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.up()
+				stuck := make(chan struct{})
+				w.set(func() { w.stuck = stuck })
+				time.AfterFunc(time.Hour, func() { close(stuck) })
+				if err := c.order(w.host); !errors.Is(err, contract.ErrTimeout) {
+					w.t.Errorf("the order ends with %v, want %v", err, contract.ErrTimeout)
+				}
+				after(2 * time.Hour)
+			})
+		})
+	}
+}
+
 func TestNewChecksums(t *testing.T) {
 	unlisted := fmt.Errorf("no such sum: %w", stage.ErrUnlisted)
 	for _, tc := range []struct {

@@ -10,6 +10,7 @@ type pace struct {
 	call  time.Duration // a call, with its retry
 	grace time.Duration // how long a call waits for a plugin that just crashed
 	drain time.Duration // how long a killed instance may finish its calls
+	order time.Duration // how long is waited for an order to be obeyed
 
 	ping        time.Duration // between two pings
 	pingTimeout time.Duration
@@ -28,6 +29,7 @@ func usual(call time.Duration) pace {
 		call:  call,
 		grace: time.Second,
 		drain: time.Second,
+		order: time.Minute,
 
 		ping:        2 * time.Second,
 		pingTimeout: 3 * time.Second,

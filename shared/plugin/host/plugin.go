@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -121,22 +122,34 @@ func (p *plugin) post(event func()) bool {
 	}
 }
 
-// ask has run obey an order, and waits for the answer to it until ctx ends. The order is obeyed to its end even so.
+// ask has run obey an order, and waits for the answer to it until ctx ends or the time for orders is up. The order is
+// obeyed to its end even so.
 func (p *plugin) ask(ctx context.Context, order func(reply)) (contract.Status, error) {
+	limited, cancel := context.WithTimeout(ctx, p.parts.pace.order)
+	defer cancel()
 	r := make(reply, 1)
 	select {
 	case p.events <- func() { order(r) }:
 	case <-p.ended:
 		return p.status(), p.unavailable(p.view.Load())
-	case <-ctx.Done():
-		return p.status(), ctx.Err()
+	case <-limited.Done():
+		return p.status(), p.unobeyed(ctx)
 	}
 	select {
 	case a := <-r:
 		return a.status, a.err
-	case <-ctx.Done():
-		return p.status(), ctx.Err()
+	case <-limited.Done():
+		return p.status(), p.unobeyed(ctx)
 	}
+}
+
+// unobeyed is the error of an order that was not waited for to its end.
+func (p *plugin) unobeyed(client context.Context) error {
+	if err := client.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("plugin %s: %w: the order takes more than %s and is still being obeyed; the state of the plugin "+
+		"tells when it is done", p.name.File, contract.ErrTimeout, p.parts.pace.order)
 }
 
 // answer tells those who wait how it ended.
