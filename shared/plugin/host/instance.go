@@ -30,6 +30,9 @@ type instance struct {
 	losing sync.Once
 	cause  error // of lost, to be read after it was closed
 
+	hastened  chan struct{} // closed when its calls are to finish sooner than they were given time to
+	hastening sync.Once
+
 	answered atomic.Bool // since the last ping
 	retired  context.Context
 	retire   context.CancelFunc
@@ -39,7 +42,10 @@ type instance struct {
 const closedBias = math.MinInt64 / 2
 
 func newInstance(p process, l *lease) *instance {
-	i := &instance{process: p, lease: l, ready: time.Now(), empty: make(chan struct{}), lost: make(chan struct{})}
+	i := &instance{
+		process: p, lease: l, ready: time.Now(),
+		empty: make(chan struct{}), lost: make(chan struct{}), hastened: make(chan struct{}),
+	}
 	i.retired, i.retire = context.WithCancel(context.Background())
 	return i
 }
@@ -67,17 +73,30 @@ func (i *instance) close() {
 	}
 }
 
-// drain waits until the calls have left, for at most patience and not beyond the end of hurry.
-func (i *instance) drain(patience time.Duration, hurry <-chan struct{}) {
+// drain waits until the calls have left, for at most patience, or haste once the instance is hastened, and not beyond
+// the end of hurry.
+func (i *instance) drain(patience, haste time.Duration, hurry <-chan struct{}) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	select {
-	case <-i.empty:
-	case <-timer.C:
-	case <-hurry:
-	case <-i.Exited(): // Calls into nothing end by themselves.
+	for hastened := i.hastened; ; {
+		select {
+		case <-i.empty:
+			return
+		case <-timer.C:
+			return
+		case <-hurry:
+			return
+		case <-i.Exited(): // Calls into nothing end by themselves.
+			return
+		case <-hastened:
+			hastened = nil
+			timer.Reset(min(patience, haste))
+		}
 	}
 }
+
+// hasten leaves less time to an instance that drains.
+func (i *instance) hasten() { i.hastening.Do(func() { close(i.hastened) }) }
 
 // lose notes that the connection is gone, and why. It is true for the first to find out, who alone is heard.
 func (i *instance) lose(err error) (first bool) {

@@ -71,7 +71,7 @@ func TestDrainEnds(t *testing.T) {
 				i.enter()
 				i.close()
 				c.end(i, hurry)
-				i.drain(time.Minute, hurry)
+				i.drain(time.Minute, time.Second, hurry)
 				if took := time.Since(began); took != c.after {
 					t.Errorf("it took %s, want %s", took, c.after)
 				}

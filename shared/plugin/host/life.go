@@ -344,16 +344,20 @@ func (p *plugin) resume(a *attempt) {
 // retire takes leave of an instance that gets no more calls: it may finish those it has, and is killed.
 func (p *plugin) retire(i *instance, patience time.Duration) {
 	i.close()
+	p.retired[i] = true
 	p.spawn(func() func() {
 		ctx, cancel := context.WithCancel(p.hurry)
 		defer cancel()
 		if patience > 0 {
-			i.drain(patience, p.hurry.Done())
+			i.drain(patience, p.parts.pace.drain, p.hurry.Done())
 		} else {
 			cancel() // There is nobody to take leave of.
 		}
 		i.Kill(ctx)
-		return func() { p.drop(i.lease) }
+		return func() {
+			delete(p.retired, i)
+			p.drop(i.lease)
+		}
 	})
 }
 

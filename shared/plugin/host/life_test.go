@@ -311,6 +311,35 @@ func TestReloadIsMadeOnceMoreWhenWhatItWantedMayBeThere(t *testing.T) {
 	})
 }
 
+func TestKillGivesAPredecessorNoMoreTime(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		w.set(func() {
+			w.serve = func(ctx context.Context, p *fakeProcess, _ any) (any, error) {
+				select {
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				case <-p.exited:
+					return nil, rpc.ErrShutdown
+				}
+			}
+		})
+		var call sync.WaitGroup
+		call.Go(func() { _, _ = w.host.Encode(context.Background(), fakeName, "for ever") })
+		synctest.Wait()
+		w.change("2")
+		w.went(contract.Reloading, contract.Ready)
+		began := time.Now()
+		if _, err := w.host.Kill(w.t.Context(), fakeName); err != nil {
+			w.t.Error(err)
+		}
+		if took := time.Since(began); took != time.Second {
+			w.t.Errorf("the kill took %s, want a second", took)
+		}
+		call.Wait()
+	})
+}
+
 // A read from a volume that is gone does not return, whatever context it has.
 func TestOrdersAreBoundedThoughTheVolumeIsStuck(t *testing.T) {
 	for _, c := range []struct {

@@ -44,6 +44,9 @@ func (p *plugin) orderKill(r reply) {
 		return
 	}
 	p.killers = append(p.killers, r)
+	for i := range p.retired {
+		i.hasten()
+	}
 	p.stop("it was killed on request, until it is started or its file changes", p.parts.pace.drain)
 }
 

@@ -32,9 +32,10 @@ type plugin struct {
 	view     atomic.Pointer[view]
 	inFlight atomic.Int64
 
-	workers  int       // goroutines that will hand back an event
-	current  *instance // serves; nil if none does
-	attempt  *attempt  // to start an instance; nil if there is none
+	workers  int                // goroutines that will hand back an event
+	current  *instance          // serves; nil if none does
+	retired  map[*instance]bool // get no more calls, and are not gone yet
+	attempt  *attempt           // to start an instance; nil if there is none
 	crashes  crashes
 	dirty    bool   // the file changed during the attempt
 	unlisted bool   // the checksums did not allow the file when it was last looked at
@@ -71,8 +72,8 @@ func newPlugin(h *Host, name contract.Name, source string) *plugin {
 		log:     h.log.WithField("plugin", name.File),
 		series:  h.metrics.of(name.File),
 		closing: h.closing, hurry: h.hurry,
-		maxCalls: int64(h.o.MaxCalls),
-		events:   make(chan func()), ended: make(chan struct{}), dropped: make(chan struct{}),
+		maxCalls: int64(h.o.MaxCalls), retired: map[*instance]bool{},
+		events: make(chan func()), ended: make(chan struct{}), dropped: make(chan struct{}),
 	}
 	if h.o.Tracer != nil {
 		p.tracer = h.o.Tracer.Tracer(scope)
