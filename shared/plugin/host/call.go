@@ -88,29 +88,30 @@ func (p *plugin) admit(ctx context.Context, m method, value any) (any, error) {
 	if err == nil || !wire.Lost(err) {
 		return answer, err
 	}
-	return p.again(ctx, i, err, m, value)
+	return p.again(ctx, i, m, value)
 }
 
 // again makes a call whose connection was lost once more, on an instance other than the one that lost it, for which it
 // waits as long as it has time.
-func (p *plugin) again(ctx context.Context, dead *instance, cause error, m method, value any) (any, error) {
+func (p *plugin) again(ctx context.Context, dead *instance, m method, value any) (any, error) {
 	i, err := p.take(ctx, dead, p.parts.pace.call)
 	if errors.Is(err, context.Canceled) {
 		return nil, err // The client has left.
 	}
 	if err != nil {
-		return nil, p.died(cause, "and none took its place in time")
+		return nil, p.died("and none took its place in time")
 	}
 	p.series.retries.Inc()
 	answer, err := p.give(ctx, i, m, value, true)
 	if err != nil && wire.Lost(err) {
-		return nil, p.died(err, "and so did the next one")
+		return nil, p.died("and so did the next one")
 	}
 	return answer, err
 }
 
-func (p *plugin) died(cause error, what string) error {
-	return fmt.Errorf("plugin %s: %w, %s: %w", p.name.File, contract.ErrDied, what, cause)
+// died is what the client is told. What the connection was lost of, with the paths of sockets, is in the log.
+func (p *plugin) died(what string) error {
+	return fmt.Errorf("plugin %s: %w, %s", p.name.File, contract.ErrDied, what)
 }
 
 // give makes a call of an instance that was entered for it.

@@ -478,11 +478,15 @@ func TestLostCallIsMadeTwiceAndNoMore(t *testing.T) {
 			w.serve = func(_ context.Context, p *fakeProcess, _ any) (any, error) {
 				calls++
 				p.die("exit status 2")
-				return nil, rpc.ErrShutdown
+				return nil, fmt.Errorf("dial unix /tmp/of/the/host: %w", rpc.ErrShutdown)
 			}
 		})
-		if _, err := w.host.Encode(w.t.Context(), fakeName, nil); !errors.Is(err, contract.ErrDied) || calls != 2 {
+		_, err := w.host.Encode(w.t.Context(), fakeName, nil)
+		if !errors.Is(err, contract.ErrDied) || calls != 2 {
 			w.t.Errorf("after %d calls: %v", calls, err)
+		}
+		if strings.Contains(err.Error(), "/tmp") { // That is for the log.
+			w.t.Errorf("the client is told %q", err)
 		}
 	})
 }
