@@ -73,7 +73,7 @@ var harmful = []struct {
 	{"fork", 200, "hello"},
 	{"floodstderr", 200, "hello"},
 	{"floodstdout", 200, "hello"},
-	{"gigabyte", 502, "1073741824"},
+	{"gigabyte", 502, "plugin"},
 	{"answer", 502, "unusable answer"},
 	{"refusal", 422, "flood"},
 	{"memory", 502, "died"},

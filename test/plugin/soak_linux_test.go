@@ -68,8 +68,8 @@ func (s *server) restart(t *testing.T, name string, times int) {
 			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/kill", "")
 			s.must(t, http.StatusOK, http.MethodPost, "/"+name+"/start", "")
 		}
-		s.echo(t, name, "hello") // It waits for the next one by itself.
 		pid = s.ready(t, name, pid).PID
+		s.echo(t, name, "hello")
 	}
 }
 
