@@ -43,7 +43,8 @@
 // all crashes: what is left is killed and a new process is started from the copy that is staged, at once the first
 // time and then after a pause that doubles. A process that does not come up is a crash too, but the next pause is
 // longer, because what never served is not likely to in ten milliseconds. Served well for a minute, a plugin starts
-// from the first pause again; five crashes within ten minutes make it failed.
+// from the first pause again; five crashes within ten minutes make it failed. What only passes, such
+// as a volume that is full, makes nothing failed: it is tried again for as long as it lasts.
 //
 // A call whose connection ended is made once more, on a fresh instance, and calls that come while the fresh instance is
 // on its way wait for it briefly: nobody sees a crash that is mended in milliseconds. What is made once more may have
