@@ -2,8 +2,8 @@
 //
 // The source is openapi.yaml, written by hand. Two documents are generated from it, committed and embedded:
 // openapi.json (OpenAPI 3) and swagger.json (Swagger 2.0, which older tools read), both compressed, for they are in
-// every binary. Swagger UI comes from npm, is kept compressed too and is served as it is kept. Nothing is read, unpacked
-// or parsed before somebody asks.
+// every binary. Swagger UI comes from npm, is kept compressed too and is served as it is kept. Nothing is read,
+// unpacked or parsed before somebody asks.
 package openapi
 
 import (

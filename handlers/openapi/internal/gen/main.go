@@ -1,6 +1,6 @@
 // Command gen makes the embedded API documents from openapi.yaml, the source: openapi.json, which is the same document
-// as JSON, and swagger.json, which is that document converted to Swagger 2.0, both compressed with gzip. It is run by go
-// generate in the folder that holds them.
+// as JSON, and swagger.json, which is that document converted to Swagger 2.0, both compressed with gzip. It is run by
+// go generate in the folder that holds them.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run() error {
 	return nil
 }
 
-// write writes a document compressed. The header of the file has no time, so that the same document makes the same file.
+// write writes a document compressed. The header of the file has no time: the same document makes the same file.
 func write(name string, document []byte) error {
 	var compressed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
