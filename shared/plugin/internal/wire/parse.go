@@ -168,7 +168,7 @@ func (f field) is(kind protowire.Type) error {
 func fields(b []byte, yield func(field) error) error {
 	for len(b) > 0 {
 		f, n := consume(b)
-		if n < 0 {
+		if n < 0 || f.number > protowire.MaxValidNumber {
 			return errMalformed
 		}
 		if err := yield(f); err != nil {

@@ -322,6 +322,7 @@ func FuzzUnmarshal(f *testing.F) {
 		}
 	}
 	f.Add(wrap(byte(fieldList), wrap(byte(fieldMap), []byte{1})))
+	f.Add([]byte{0x90, 0x80, 0xff, 0xff, 0x30, 0}) // a field of a number above all that protobuf has
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := unmarshal(b)
 		if err != nil {
