@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/podinfo-targets/podinfo/plugins/internal/codectest"
 	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
 )
 
@@ -102,7 +103,7 @@ func TestVectors(t *testing.T) {
 			if got := hex.EncodeToString(encoded); err != nil || got != v.hex {
 				t.Errorf("encode(%v) = %s, %v; want %s", v.value, got, err, v.hex)
 			}
-			decoded, err := c.decode(unhex(t, v.hex))
+			decoded, err := c.decode(codectest.Unhex(v.hex))
 			if err != nil || !reflect.DeepEqual(decoded, v.value) {
 				t.Errorf("decode(%s) = %#v, %v; want %#v", v.hex, decoded, err, v.value)
 			}
@@ -137,7 +138,7 @@ func TestDecodeOnly(t *testing.T) {
 	}
 	c := newTestCodec(t)
 	for _, test := range tests {
-		got, err := c.decode(unhex(t, test.hex))
+		got, err := c.decode(codectest.Unhex(test.hex))
 		if err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("decode(%s) = %#v, %v; want %#v", test.hex, got, err, test.want)
 		}
@@ -206,7 +207,7 @@ func TestEncodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := c.encode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -219,18 +220,18 @@ func TestDecodeRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "there are no bytes"},
-		{"half an item", unhex(t, "83010"+"2"), "the bytes end in the middle"},
-		{"two items", unhex(t, "0000"), "1 bytes of extraneous data"},
-		{"reserved head", unhex(t, "1c"), "invalid additional information 28"},
-		{"break outside", unhex(t, "ff"), `unexpected "break" code`},
-		{"key twice", unhex(t, "a2616101616102"), "duplicate map key"},
-		{"text not UTF-8", unhex(t, "61ff"), "invalid UTF-8"},
-		{"array as key", unhex(t, "a1800"+"1"), "invalid map key type"},
-		{"time that is none", unhex(t, "c000"), "tag number 0 must be followed by text string"},
-		{"time after year 9999", unhex(t, "c11b000000e8d4a51000"), "is in no year from 0 to 9999"},
-		{"length of the universe", unhex(t, "9bffffffffffffffff"), "array length 18446744073709551615 is too large"},
-		{"length without elements", unhex(t, "9a7fffffff"), "exceeded max number of elements"},
-		{"bytes of the universe", unhex(t, "5b7fffffffffffffff"), "the bytes end in the middle"},
+		{"half an item", codectest.Unhex("83010" + "2"), "the bytes end in the middle"},
+		{"two items", codectest.Unhex("0000"), "1 bytes of extraneous data"},
+		{"reserved head", codectest.Unhex("1c"), "invalid additional information 28"},
+		{"break outside", codectest.Unhex("ff"), `unexpected "break" code`},
+		{"key twice", codectest.Unhex("a2616101616102"), "duplicate map key"},
+		{"text not UTF-8", codectest.Unhex("61ff"), "invalid UTF-8"},
+		{"array as key", codectest.Unhex("a1800" + "1"), "invalid map key type"},
+		{"time that is none", codectest.Unhex("c000"), "tag number 0 must be followed by text string"},
+		{"time after year 9999", codectest.Unhex("c11b000000e8d4a51000"), "is in no year from 0 to 9999"},
+		{"length of the universe", codectest.Unhex("9bffffffffffffffff"), "array length 18446744073709551615 is too large"},
+		{"length without elements", codectest.Unhex("9a7fffffff"), "exceeded max number of elements"},
+		{"bytes of the universe", codectest.Unhex("5b7fffffffffffffff"), "the bytes end in the middle"},
 		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", tooMany(), "it has more than 262144 values"},
 	}
@@ -239,7 +240,7 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := c.decode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -253,7 +254,7 @@ func tooMany() []byte {
 // FuzzDecode holds for any bytes: what is decoded can be encoded, and is then the same when decoded again.
 func FuzzDecode(f *testing.F) {
 	for _, v := range vectors {
-		f.Add(unhex(f, v.hex))
+		f.Add(codectest.Unhex(v.hex))
 	}
 	c := newTestCodec(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -270,20 +271,4 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%x became %#v, and %x of it %#v, %v", data, value, encoded, again, err)
 		}
 	})
-}
-
-func unhex(t testing.TB, text string) []byte {
-	t.Helper()
-	data, err := hex.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func refused(t *testing.T, err error, want string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want one with %q", err, want)
-	}
 }

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"math"
 	"reflect"
-	"strings"
 	"testing"
 
+	"github.com/podinfo-targets/podinfo/plugins/internal/codectest"
 	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
 	"github.com/podinfo-targets/podinfo/test/testkit"
 )
@@ -101,7 +101,7 @@ func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
-			decoded, err := decode(unhexed(v.hex))
+			decoded, err := decode(codectest.Unhex(v.hex))
 			if err != nil || !reflect.DeepEqual(decoded, v.value) {
 				t.Errorf("decoded\n%v, %v; want\n%v", decoded, err, v.value)
 			}
@@ -119,7 +119,7 @@ func metric(dataType string, value any) object {
 }
 
 func metricHex(dataType byte, value string) []byte {
-	m := append([]byte{0x0a, 1, 'm', 0x20, dataType}, unhexed(value)...)
+	m := append([]byte{0x0a, 1, 'm', 0x20, dataType}, codectest.Unhex(value)...)
 	return append([]byte{0x12, byte(len(m))}, m...)
 }
 
@@ -215,17 +215,17 @@ func TestDecodeLeniently(t *testing.T) {
 		{"UInt32 as long_value", metricHex(7, longField+"ffffffff0f"), metric("UInt32", int64(math.MaxUint32))},
 		{"Int8 without its sign extended", metricHex(1, intField+"ff01"), metric("Int8", int64(-1))},
 		{"Int32 without its sign extended", metricHex(3, longField+"ffffffff0f"), metric("Int32", int64(-1))},
-		{"no data type, long", unhexed("12051001588010"),
+		{"no data type, long", codectest.Unhex("12051001588010"),
 			object{"metrics": []any{object{"alias": int64(1), "value": int64(2048)}}}},
-		{"no data type, float", unhexed("1207100165cdcc4441"),
+		{"no data type, float", codectest.Unhex("1207100165cdcc4441"),
 			object{"metrics": []any{object{"alias": int64(1), "value": 12.3}}}},
-		{"no data type, data set", unhexed("12071001" + "8a01020800"), object{"metrics": []any{object{
+		{"no data type, data set", codectest.Unhex("12071001" + "8a01020800"), object{"metrics": []any{object{
 			"alias": int64(1), "dataType": "DataSet", "value": object{"columns": []any{}, "types": []any{}, "rows": []any{}},
 		}}}},
 		{"null with a value", metricHex(3, "3801"+intField+"05"), object{"metrics": []any{object{
 			"name": "m", "dataType": "Int32", "isNull": true,
 		}}}},
-		{"an extension", unhexed("32021801"), object{"metrics": []any{}}},
+		{"an extension", codectest.Unhex("32021801"), object{"metrics": []any{}}},
 		{"nothing", nil, object{"metrics": []any{}}},
 	}
 	for _, test := range tests {
@@ -309,7 +309,7 @@ func TestEncodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := encode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -322,7 +322,7 @@ func TestDecodeRefuses(t *testing.T) {
 		want string
 	}{
 		{"garbage", []byte("hello"), "this is no payload of Sparkplug B"},
-		{"half a payload", unhexed("08eaf2f5"), "this is no payload of Sparkplug B"},
+		{"half a payload", codectest.Unhex("08eaf2f5"), "this is no payload of Sparkplug B"},
 		{"data type 0", metricHex(0, intField+"01"), `["dataType"]: 0 is the number of no data type here`},
 		{"data type 35", metricHex(35, intField+"01"), "35 is the number of no data type here"},
 		{"data type of properties", metricHex(20, intField+"01"), "20 is the number of no data type here"},
@@ -336,13 +336,13 @@ func TestDecodeRefuses(t *testing.T) {
 		{"String as data set", metricHex(12, "8a01020800"), "the value is in dataset_value"},
 		{"DataSet as text", metricHex(16, textField+"0131"), "the value is in string_value"},
 		{"text that is none", metricHex(12, textField+"01ff"), "a string_value is not UTF-8"},
-		{"name that is none", unhexed("12030a01ff"), "a name is not UTF-8"},
+		{"name that is none", codectest.Unhex("12030a01ff"), "a name is not UTF-8"},
 		{"half an element", metricHex(23, bytesField+"03000000"), "3 bytes are no array of Int16, which have 2 bytes each"},
 		{"no number of booleans", metricHex(32, bytesField+"03000000"), "3 bytes are no array of Boolean"},
 		{"more booleans than bits", metricHex(32, bytesField+"0509000000ff"), "an array of 9 Boolean has 2 bytes after"},
 		{"unfinished text", metricHex(33, bytesField+"0141"), "does not end with a zero byte"},
-		{"keys without values", unhexed("12054a030a0161"), "there are 1 keys and 0 values"},
-		{"key twice", unhexed("12144a120a01610a0161120408031001120408031001"), `the property "a" is there twice`},
+		{"keys without values", codectest.Unhex("12054a030a0161"), "there are 1 keys and 0 values"},
+		{"key twice", codectest.Unhex("12144a120a01610a0161120408031001120408031001"), `the property "a" is there twice`},
 		{"columns without types", metricHex(16, "8a01050801120161"),
 			"num_of_columns is 1, and there are 1 columns and 0 types"},
 		{"too many metrics", bytes.Repeat([]byte{0x12, 0}, notation.MaxItems+1), "it has more than 262144 values"},
@@ -352,7 +352,7 @@ func TestDecodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := decode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -362,7 +362,7 @@ func TestTooManyBits(t *testing.T) {
 	t.Parallel()
 	packed := append([]byte{1, 0, 8, 0}, make([]byte, 1<<16+1)...) // 1<<19 + 1 of them
 	_, err := fromArray(11, packed)
-	refused(t, err, "it has more than 262144 values")
+	codectest.Refused(t, err, "it has more than 262144 values")
 }
 
 // nested is a template in a template, and so on.
@@ -386,7 +386,7 @@ func nested() []byte {
 // what is sent need not keep to all that the specification demands.
 func FuzzDecode(f *testing.F) {
 	for _, v := range vectors {
-		f.Add(unhexed(v.hex))
+		f.Add(codectest.Unhex(v.hex))
 	}
 	f.Add(metricHex(32, bytesField+"060c00000034d0"))
 	f.Add(metricHex(33, bytesField+"0a4142430068656c6c6f00"))
@@ -404,19 +404,4 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%x became %v, and %x of it %v, %v", data, value, encoded, again, err)
 		}
 	})
-}
-
-func unhexed(text string) []byte {
-	data, err := hex.DecodeString(text)
-	if err != nil {
-		panic(err)
-	}
-	return data
-}
-
-func refused(t *testing.T, err error, want string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want one with %q", err, want)
-	}
 }

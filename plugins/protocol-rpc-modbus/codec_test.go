@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/podinfo-targets/podinfo/plugins/internal/codectest"
 )
 
 type object = map[string]any
@@ -71,7 +73,7 @@ func with(o object, more object) object {
 func TestSpecification(t *testing.T) {
 	t.Parallel()
 	for _, test := range specification {
-		pdu := unhexed(test.pdu)
+		pdu := codectest.Unhex(test.pdu)
 		frames := map[string]struct {
 			data []byte
 			want object
@@ -118,7 +120,7 @@ func TestFrames(t *testing.T) {
 			"address": int64(0x6b), "quantity": int64(3)}},
 	}
 	for _, test := range tests {
-		got, err := decode(unhexed(test.hex))
+		got, err := decode(codectest.Unhex(test.hex))
 		if err != nil || !reflect.DeepEqual(got, any(test.want)) {
 			t.Errorf("%s: %v, %v; want %v", test.name, got, err, test.want)
 		}
@@ -208,7 +210,7 @@ func TestEncodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := encode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -216,7 +218,7 @@ func TestEncodeRefuses(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	asRTU := func(pdu string) any {
-		return object{"transport": "rtu", "frame": frame{rtu, 0, 17, unhexed(pdu)}.bytes()}
+		return object{"transport": "rtu", "frame": frame{rtu, 0, 17, codectest.Unhex(pdu)}.bytes()}
 	}
 	tests := []struct {
 		name string
@@ -227,12 +229,13 @@ func TestDecodeRefuses(t *testing.T) {
 		{"unknown member", object{"bytes": ""}, `"bytes" is no part of a frame; it can have transport, kind, frame`},
 		{"nothing", []byte{}, "neither of TCP (it has 0 bytes, and the shortest has 8) nor of RTU (it has 0 bytes, " +
 			"and the shortest has 4)"},
-		{"wrong checksum", unhexed("1103006b00037688"), "its checksum is 76 88, and that of its other bytes is 76 87"},
-		{"reserved unit", object{"transport": "rtu", "frame": frame{rtu, 0, 248, unhexed("0600010003")}.bytes()},
+		{"wrong checksum", codectest.Unhex("1103006b00037688"),
+			"its checksum is 76 88, and that of its other bytes is 76 87"},
+		{"reserved unit", object{"transport": "rtu", "frame": frame{rtu, 0, 248, codectest.Unhex("0600010003")}.bytes()},
 			"its unit is 248, and they are numbered 0 to 247"},
-		{"another protocol", object{"transport": "tcp", "frame": unhexed("150100010006ff0300040001")},
+		{"another protocol", object{"transport": "tcp", "frame": codectest.Unhex("150100010006ff0300040001")},
 			"its protocol identifier is 1, and that of MODBUS is 0"},
-		{"short frame", object{"transport": "tcp", "frame": unhexed("150100000006ff03000400")},
+		{"short frame", object{"transport": "tcp", "frame": codectest.Unhex("150100000006ff03000400")},
 			"its header says that 6 bytes follow, and 5 do"},
 		{"long frame", object{"transport": "rtu", "frame": make([]byte, 257)}, "it has 257 bytes, and the longest has 256"},
 		{"long TCP frame", object{"transport": "tcp", "frame": frame{tcp, 0, 1, make([]byte, 254)}.bytes()},
@@ -252,14 +255,14 @@ func TestDecodeRefuses(t *testing.T) {
 			"it has 251 bytes of values, and function 1 gives at most 250"},
 		{"long exception", asRTU("810200"), "an exception has 3 bytes, and it has to have 2"},
 		{"exception 0", asRTU("8100"), "the code of an exception is 0"},
-		{"exception as request", object{"kind": "request", "frame": frame{rtu, 0, 1, unhexed("8102")}.bytes()},
+		{"exception as request", object{"kind": "request", "frame": frame{rtu, 0, 1, codectest.Unhex("8102")}.bytes()},
 			"the function is 129, which only the response to function 1 has"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := decode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -268,10 +271,10 @@ func TestDecodeRefuses(t *testing.T) {
 func TestEitherTransport(t *testing.T) {
 	t.Parallel()
 	for transaction := range 1 << 16 {
-		data := frame{tcp, uint16(transaction), 1, unhexed("0600010003")}.bytes()
+		data := frame{tcp, uint16(transaction), 1, codectest.Unhex("0600010003")}.bytes()
 		if _, err := readRTU(data); err == nil {
 			_, err := decode(data)
-			refused(t, err, "the bytes can be a frame of TCP and of RTU; say which")
+			codectest.Refused(t, err, "the bytes can be a frame of TCP and of RTU; say which")
 			return
 		}
 	}
@@ -282,7 +285,7 @@ func TestEitherTransport(t *testing.T) {
 // the last byte of a request.
 func FuzzDecode(f *testing.F) {
 	for _, test := range specification {
-		f.Add(unhexed(test.pdu))
+		f.Add(codectest.Unhex(test.pdu))
 	}
 	f.Fuzz(func(t *testing.T, pdu []byte) {
 		if len(pdu) == 0 || len(pdu) > maxPDU {
@@ -306,19 +309,4 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
-}
-
-func unhexed(text string) []byte {
-	data, err := hex.DecodeString(text)
-	if err != nil {
-		panic(err)
-	}
-	return data
-}
-
-func refused(t *testing.T, err error, want string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want one with %q", err, want)
-	}
 }

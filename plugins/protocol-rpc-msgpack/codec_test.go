@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/podinfo-targets/podinfo/plugins/internal/codectest"
 	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
 )
 
@@ -74,7 +75,7 @@ var vectors = []struct {
 	{"d6ff514b67b0", form("time", "2013-03-21T20:04:00Z")},
 	{"d7ff0000000400000000", form("time", "1970-01-01T00:00:00.000000001Z")},
 	{"c70cff00000000ffffffffffffffff", form("time", "1969-12-31T23:59:59Z")},
-	{"c70cff000000007fffffffffffffff", object{"$ext": int64(-1), "$data": unhexed("000000007fffffffffffffff")}},
+	{"c70cff000000007fffffffffffffff", object{"$ext": int64(-1), "$data": codectest.Unhex("000000007fffffffffffffff")}},
 }
 
 func TestVectors(t *testing.T) {
@@ -86,7 +87,7 @@ func TestVectors(t *testing.T) {
 			if got := hex.EncodeToString(encoded); err != nil || got != v.hex {
 				t.Errorf("encode(%v) = %s, %v; want %s", v.value, got, err, v.hex)
 			}
-			decoded, err := decode(unhexed(v.hex))
+			decoded, err := decode(codectest.Unhex(v.hex))
 			if err != nil || !reflect.DeepEqual(decoded, v.value) {
 				t.Errorf("decode(%s) = %#v, %v; want %#v", v.hex, decoded, err, v.value)
 			}
@@ -113,7 +114,7 @@ func TestDecodeOnly(t *testing.T) {
 		{"d7ff00000000514b67b0", form("time", "2013-03-21T20:04:00Z")},
 	}
 	for _, test := range tests {
-		got, err := decode(unhexed(test.hex))
+		got, err := decode(codectest.Unhex(test.hex))
 		if err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("decode(%s) = %#v, %v; want %#v", test.hex, got, err, test.want)
 		}
@@ -184,7 +185,7 @@ func TestEncodeRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := encode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -197,26 +198,26 @@ func TestDecodeRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "there are no bytes"},
-		{"half a number", unhexed("cd01"), "the bytes end in the middle"},
-		{"half an array", unhexed("92c0"), "the bytes end in the middle"},
-		{"array of the universe", unhexed("ddffffffff"), "the bytes end in the middle"},
-		{"map of the universe", unhexed("dfffffffff"), "the bytes end in the middle"},
-		{"bytes of the universe", unhexed("c6ffffffff"), "the bytes end in the middle"},
-		{"extension of the universe", unhexed("c9ffffffff01"), "the bytes end in the middle"},
-		{"two values", unhexed("c0c0"), "1 bytes follow the value"},
-		{"unused byte", unhexed("91c1"), "$[0]: no value begins with the byte 0xc1"},
-		{"text that is none", unhexed("a1ff"), "a str is not UTF-8"},
-		{"key twice", unhexed("82a161c0d90161c0"), `the key "a" is there twice`},
-		{"time of 1 byte", unhexed("d4ff00"), "a timestamp has 1 bytes"},
-		{"time with long seconds", unhexed("d7ffee6b280000000000"), "a timestamp has 1000000000 nanoseconds"},
+		{"half a number", codectest.Unhex("cd01"), "the bytes end in the middle"},
+		{"half an array", codectest.Unhex("92c0"), "the bytes end in the middle"},
+		{"array of the universe", codectest.Unhex("ddffffffff"), "the bytes end in the middle"},
+		{"map of the universe", codectest.Unhex("dfffffffff"), "the bytes end in the middle"},
+		{"bytes of the universe", codectest.Unhex("c6ffffffff"), "the bytes end in the middle"},
+		{"extension of the universe", codectest.Unhex("c9ffffffff01"), "the bytes end in the middle"},
+		{"two values", codectest.Unhex("c0c0"), "1 bytes follow the value"},
+		{"unused byte", codectest.Unhex("91c1"), "$[0]: no value begins with the byte 0xc1"},
+		{"text that is none", codectest.Unhex("a1ff"), "a str is not UTF-8"},
+		{"key twice", codectest.Unhex("82a161c0d90161c0"), `the key "a" is there twice`},
+		{"time of 1 byte", codectest.Unhex("d4ff00"), "a timestamp has 1 bytes"},
+		{"time with long seconds", codectest.Unhex("d7ffee6b280000000000"), "a timestamp has 1000000000 nanoseconds"},
 		{"too deep", bytes.Repeat([]byte{0x91}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
-		{"too many", append(unhexed("dd00040000"), make([]byte, 1<<18)...), "it has more than 262144 values"},
+		{"too many", append(codectest.Unhex("dd00040000"), make([]byte, 1<<18)...), "it has more than 262144 values"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := decode(test.give)
-			refused(t, err, test.want)
+			codectest.Refused(t, err, test.want)
 		})
 	}
 }
@@ -225,7 +226,7 @@ func TestDecodeRefuses(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, v := range vectors {
 		if len(v.hex) < 1000 {
-			f.Add(unhexed(v.hex))
+			f.Add(codectest.Unhex(v.hex))
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -242,19 +243,4 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%x became %#v, and %x of it %#v, %v", data, value, encoded, again, err)
 		}
 	})
-}
-
-func unhexed(text string) []byte {
-	data, err := hex.DecodeString(text)
-	if err != nil {
-		panic(err)
-	}
-	return data
-}
-
-func refused(t *testing.T, err error, want string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("error %v, want one with %q", err, want)
-	}
 }
