@@ -20,14 +20,7 @@ func startWithPlugins(t *testing.T) (podinfo *testkit.Process, dir, token string
 		t.Fatal(err)
 	}
 	for _, name := range []string{"protocol-grpc-cbor", "protocol-rpc-msgpack"} {
-		// With a flag of its own it is built without the race detector, whose memory no limit would bear.
-		binary, err := os.ReadFile(testkit.Build(t, "plugins/"+name, "-trimpath"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), binary, 0o700); err != nil { //nolint:gosec // it is a program
-			t.Fatal(err)
-		}
+		testkit.InstallPlugin(t, "plugins/"+name, dir, name)
 	}
 	podinfo = testkit.StartPodinfo(t,
 		"--plugins-path="+dir, "--plugin-admin-token-file="+token, "--plugins-poll-interval=100ms")

@@ -2,8 +2,6 @@ package system
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,14 +19,7 @@ func startWithPlugins(t *testing.T, settings ...string) pluginpb.PluginServiceCl
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"protocol-grpc-cbor", "protocol-rpc-msgpack"} {
-		// With a flag of its own it is built without the race detector, whose memory no limit would bear.
-		binary, err := os.ReadFile(testkit.Build(t, "plugins/"+name, "-trimpath"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), binary, 0o700); err != nil { //nolint:gosec // it is a program
-			t.Fatal(err)
-		}
+		testkit.InstallPlugin(t, "plugins/"+name, dir, name)
 	}
 	p := testkit.StartPodinfo(t, append(settings, "--plugins-path="+dir, "--plugins-poll-interval=100ms")...)
 	client := pluginpb.NewPluginServiceClient(connect(t, p.GRPCAddr))
