@@ -20,7 +20,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus/hooks/test"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin"
@@ -33,37 +32,16 @@ import (
 // patience is how long a test waits for what should come at once. Machines that run tests are busy.
 const patience = time.Minute
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-// run fails when the tests leave a goroutine, a directory or a process.
-func run(m *testing.M) (code int) {
+func TestMain(m *testing.M) {
 	plugin.Register(pets.Dog{}, pets.Bird{})
-	temp, err := os.MkdirTemp("", "plugin-test-")
-	if err == nil {
-		err = os.Setenv("TMPDIR", temp)
-	}
-	if err == nil {
-		code = m.Run()
-	}
-	if code == 0 && err == nil {
-		err = leftovers(temp)
-	}
-	if err := errors.Join(err, os.RemoveAll(temp)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
+	os.Exit(testkit.RunLeavingNothing(m, processesLeft))
 }
 
-func leftovers(temp string) error {
-	left, err := filepath.Glob(filepath.Join(temp, "podinfo-plugins-*"))
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("hosts left %v", left)
-	}
+func processesLeft(temp string) error {
 	if left := runningBelow(temp); len(left) > 0 {
-		err = errors.Join(err, fmt.Errorf("plugins left the processes %v", left))
+		return fmt.Errorf("plugins left the processes %v", left)
 	}
-	return errors.Join(err, goleak.Find())
+	return nil
 }
 
 // runningBelow returns the processes whose program is, or was, a file below dir. It finds none where there is no /proc.

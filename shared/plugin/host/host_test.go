@@ -16,7 +16,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus/hooks/test"
-	"go.uber.org/goleak"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/shared/plugin/host"
@@ -25,34 +24,7 @@ import (
 
 const patience = 30 * time.Second
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-// run fails when the tests leave a goroutine, or a directory of sockets.
-func run(m *testing.M) (code int) {
-	temp, err := os.MkdirTemp("", "host-test-")
-	if err == nil {
-		err = os.Setenv("TMPDIR", temp)
-	}
-	if err == nil {
-		code = m.Run()
-	}
-	if code == 0 && err == nil {
-		err = leftovers(temp)
-	}
-	if err := errors.Join(err, os.RemoveAll(temp)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
-
-func leftovers(temp string) error {
-	left, err := filepath.Glob(filepath.Join(temp, "podinfo-plugins-*"))
-	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("hosts left %v", left)
-	}
-	return errors.Join(err, goleak.Find())
-}
+func TestMain(m *testing.M) { os.Exit(testkit.RunLeavingNothing(m, nil)) }
 
 // transports are what most tests are held on, as the beginnings of names.
 var transports = []string{"protocol-grpc-", "protocol-rpc-"}
