@@ -11,8 +11,8 @@ import (
 )
 
 // RunLeavingNothing runs the tests of a package with a temporary directory of their own, and returns the code to exit
-// with. Tests that pass fail all the same when they leave a goroutine, a directory of a plugin host, or what also finds,
-// which is given the temporary directory. Nil for also looks no further.
+// with. Tests that pass fail all the same when they leave a goroutine, a directory of a plugin host, or what also
+// finds, which is given the temporary directory. Nil for also looks no further.
 func RunLeavingNothing(m *testing.M, also func(temp string) error) (code int) {
 	temp, err := os.MkdirTemp("", "test-")
 	if err == nil {
