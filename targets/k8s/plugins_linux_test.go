@@ -218,9 +218,7 @@ func TestCallsOfPluginsAreAnsweredAtTheStop(t *testing.T) {
 	t.Parallel()
 	p := startPlugged(t, "protocol-grpc-cbor")
 	pid := p.await(t, "cbor").PID
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Freeze(t, pid)
 	answered := make(chan string, 1)
 	go func() {
 		status, body, err := p.try(t.Context(), http.MethodPost, "/plugins/cbor/encode", "1")

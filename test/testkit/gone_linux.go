@@ -1,7 +1,6 @@
 package testkit
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 )
@@ -10,9 +9,5 @@ import (
 // is now may take its time.
 func Gone(pid int) bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return true
-	}
-	after := bytes.LastIndexByte(status, ')') // The name of the program before it may hold anything.
-	return after >= 0 && bytes.HasPrefix(status[after:], []byte(") Z"))
+	return err != nil || state(status) == 'Z'
 }

@@ -366,26 +366,6 @@ func TestCertificateIsAskedFor(t *testing.T) {
 	}
 }
 
-// freeze stops all threads of the process.
-func freeze(t *testing.T, pid int) {
-	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Eventually(t, 10*time.Second, "the stop of all threads", func() bool {
-		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, thread := range threads {
-			if stat, err := os.ReadFile(thread); err == nil && !strings.Contains(string(stat), ") T ") {
-				return false
-			}
-		}
-		return true
-	})
-}
-
 // A plugin that is stopped answers nothing. Neither Ping nor Kill waits for it longer than they say.
 func TestFrozenPluginIsKilled(t *testing.T) {
 	t.Parallel()
@@ -394,7 +374,7 @@ func TestFrozenPluginIsKilled(t *testing.T) {
 			t.Parallel()
 			o, _ := options(t)
 			p := start(t, o, binary(t, transport, "echo"))
-			freeze(t, p.PID())
+			testkit.Freeze(t, p.PID())
 			for range 3 {
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				begin := time.Now()
@@ -424,7 +404,7 @@ func TestKillWithoutTimeKillsAtOnce(t *testing.T) {
 	for _, transport := range transports() {
 		o, _ := options(t)
 		p := start(t, o, binary(t, transport, "echo"))
-		freeze(t, p.PID())
+		testkit.Freeze(t, p.PID())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		begin := time.Now()
