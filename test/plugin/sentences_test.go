@@ -200,7 +200,7 @@ func TestSentence4_TheAddressComesFromStdout(t *testing.T) {
 // lostTexts are what a call hears whose plugin is gone, in the words of each transport.
 func lostTexts(transport contract.Transport) []string {
 	if transport == contract.GRPC {
-		return []string{"Unavailable"}
+		return []string{"Unavailable", "the client connection is closing"} // by whichever side hears of the end first
 	}
 	// "connection is shut down", "unexpected EOF", "session shutdown"
 	return []string{rpc.ErrShutdown.Error(), io.ErrUnexpectedEOF.Error(), yamux.ErrSessionShutdown.Error()}

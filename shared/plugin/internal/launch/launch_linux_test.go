@@ -208,23 +208,29 @@ func TestStartRefuses(t *testing.T) {
 
 func TestStartIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"silent", "deaf", "nolines_silent"} {
+	for _, mode := range []string{"silent", "deaf"} {
 		for _, transport := range transports() {
 			t.Run(mode+" "+string(transport), func(t *testing.T) {
 				t.Parallel()
 				o, _ := options(t)
 				o.StartTimeout = 300 * time.Millisecond
-				if mode == "nolines_silent" {
-					mode = "silent"
-					ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-					defer cancel()
-					o.StartTimeout = time.Hour
-					startWithin(ctx, t, o, binary(t, transport, mode))
-					return
-				}
 				startWithin(t.Context(), t, o, binary(t, transport, mode))
 			})
 		}
+	}
+}
+
+func TestStartEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for _, transport := range transports() {
+		t.Run(string(transport), func(t *testing.T) {
+			t.Parallel()
+			o, _ := options(t)
+			o.StartTimeout = time.Hour
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			startWithin(ctx, t, o, binary(t, transport, "silent"))
+		})
 	}
 }
 
@@ -235,7 +241,7 @@ func startWithin(ctx context.Context, t *testing.T, o launch.Options, b launch.B
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("Start returned %v, want that its time is up", err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("Start took %s", took)
 	}
 	empty(t, o.Dir)
