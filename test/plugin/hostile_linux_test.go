@@ -88,7 +88,7 @@ func TestHostileDirectory(t *testing.T) {
 	for _, name := range good {
 		install(t, dir, name, "")
 	}
-	s := start(t, shipped(t), dir, "--plugin-max-memory=128", "--plugin-call-timeout=2s",
+	s := start(t, shipped(t), dir, "--plugin-max-memory=128", "--plugin-call-timeout=5s",
 		"--plugin-max-file-size="+strconv.Itoa(mostFile))
 	calls := s.keepCalling(t, good)
 

@@ -81,26 +81,19 @@ func program(t testing.TB, name string) string {
 // what it does, and makes a file of other content.
 func install(t testing.TB, dir, name, tail string) { put(t, program(t, "echo"), dir, name, tail) }
 
-// put is install for any program.
+// put is install for any program. A link would be quicker, but each further link is a change to the file, which hosts
+// then look at anew.
 func put(t testing.TB, file, dir, name, tail string) {
 	t.Helper()
-	temp := filepath.Join(dir, "."+rand.Text())
-	err := os.Link(file, temp)
-	if err != nil || tail != "" {
-		_ = os.Remove(temp)
-		err = write(file, temp, tail)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	temp := filepath.Join(dir, "."+rand.Text())
+	err = os.WriteFile(temp, append(data, tail...), 0o700) //nolint:gosec // a program
 	if err = errors.Join(err, os.Rename(temp, filepath.Join(dir, name))); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func write(file, to, tail string) error {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, append(data, tail...), 0o700)
 }
 
 // runs is a host in the test, with what it tells.

@@ -15,9 +15,6 @@ import (
 const (
 	mostHeap     = 1 << 20  // bytes that the heap may grow by
 	mostResident = 16 << 20 // and the resident memory
-	// keptByYamux is what net/rpc's connection keeps of each process for five minutes: yamux waits that long for the other
-	// side to close a stream, even if that is gone, and holds on to the whole connection meanwhile. It is given back then.
-	keptByYamux = 8 << 10
 )
 
 // TestRestartsLeaveNothing restarts plugins five hundred times, in every way there is, and compares what their host has
@@ -41,7 +38,7 @@ func TestRestartsLeaveNothing(t *testing.T) {
 	restart(restarts - warm)
 	after := s.settled(t, len(names), before)
 	t.Logf("after %d restarts: %s; after %d: %s", restarts, after, warm, before)
-	if grown := after.heap - before.heap; grown > mostHeap+keptByYamux*restarts/2 {
+	if grown := after.heap - before.heap; grown > mostHeap {
 		t.Errorf("the heap has grown by %.1f MB", grown/1e6)
 	}
 	if grown := after.resident - before.resident; grown > mostResident {

@@ -290,6 +290,7 @@ func (p *plugin) succeed(a *attempt, cause error) {
 	p.crashes.add(time.Now(), p.parts.pace)
 	a.mending = true
 	p.enter(contract.Crashed, cause.Error())
+	p.restarted()
 	if a.lease != nil {
 		p.enter(contract.Starting, p.trouble())
 	}
@@ -332,13 +333,18 @@ func (p *plugin) resume(a *attempt) {
 		return
 	}
 	a.paused = false
-	p.series.restarts.Inc()
-	p.publish(func(v *view) { v.status.Restarts++ })
+	p.restarted()
 	if a.lease == nil {
 		p.copy(a)
 		return
 	}
 	p.launch(a)
+}
+
+// restarted counts a start after a crash.
+func (p *plugin) restarted() {
+	p.series.restarts.Inc()
+	p.publish(func(v *view) { v.status.Restarts++ })
 }
 
 // retire takes leave of an instance that gets no more calls: it may finish those it has, and is killed.

@@ -157,6 +157,34 @@ func TestOneReloadAtATime(t *testing.T) {
 	})
 }
 
+// TestReloadWhileTheFileIsLookedAt: a look that nobody asked for is no reload that is in the way of one.
+func TestReloadWhileTheFileIsLookedAt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		volume := make(chan struct{})
+		w.set(func() { w.stuck = volume })
+		w.tell(watch.Changed)
+		w.went()
+		var order sync.WaitGroup
+		order.Go(func() {
+			if s, err := w.host.Reload(w.t.Context(), fakeName); err != nil || s.PID != 1001 || s.Reloads != 1 {
+				w.t.Errorf("the reload: %+v, %v", s, err)
+			}
+		})
+		w.went(contract.Reloading)
+		if _, err := w.host.Reload(w.t.Context(), fakeName); !errors.Is(err, contract.ErrReloading) {
+			w.t.Errorf("a second reload: %v", err)
+		}
+		w.set(func() { w.stuck = nil })
+		close(volume)
+		order.Wait()
+		w.went(contract.Ready)
+		if w.started() != 2 {
+			w.t.Errorf("%d processes were started", w.started())
+		}
+	})
+}
+
 func TestCrashIsMendedAtOnce(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()
@@ -556,7 +584,7 @@ func TestCrashDuringReload(t *testing.T) {
 		if _, err := w.host.Encode(w.t.Context(), fakeName, nil); err != nil {
 			w.t.Errorf("a call meanwhile: %v", err)
 		}
-		if s := w.wants(contract.Ready); s.SHA256 != "2" || w.started() != 2 {
+		if s := w.wants(contract.Ready); s.SHA256 != "2" || s.Restarts != 1 || w.started() != 2 {
 			w.t.Errorf("it is %+v, of %d processes", s, w.started())
 		}
 	})

@@ -13,11 +13,16 @@ func (p *plugin) orderReload(r reply) {
 		p.orderStart(r)
 		return
 	}
-	if p.attempt != nil {
+	switch a := p.attempt; {
+	case a == nil:
+		p.reload(true, []reply{r})
+	case !a.asked && a.lease == nil: // The file is merely looked at, of which nobody was told.
+		a.asked, a.waiting = true, []reply{r}
+		p.enter(contract.Reloading, "")
+		p.dirty = true // It may have changed since the look began.
+	default:
 		r <- answer{p.status(), fmt.Errorf("plugin %s: %w", p.name.File, contract.ErrReloading)}
-		return
 	}
-	p.reload(true, []reply{r})
 }
 
 // orderStart obeys a request to start. Who asks while the plugin starts waits for that.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -22,13 +23,15 @@ type connection struct {
 	runner *runner
 
 	protocol chan goplugin.ClientProtocol // holds it while nobody uses it
+	closing  chan struct{}                // closed when the plugin is about to be asked to end
 	wire     wire.Client
 	info     contract.Info
 }
 
 func newConnection(config *goplugin.ClientConfig, r *runner) *connection {
 	return &connection{
-		config: config, client: goplugin.NewClient(config), runner: r, protocol: make(chan goplugin.ClientProtocol, 1),
+		config: config, client: goplugin.NewClient(config), runner: r,
+		protocol: make(chan goplugin.ClientProtocol, 1), closing: make(chan struct{}),
 	}
 }
 
@@ -81,13 +84,13 @@ func (c *connection) dial(ctx context.Context) (goplugin.ClientProtocol, error) 
 	if c.runner.binary.Name.Transport == contract.GRPC {
 		return c.client.Client()
 	}
-	// Over net/rpc go-plugin would do the same as this, but for the connection that keeps quiet.
+	// Over net/rpc go-plugin would do the same as this, but for what yamuxConn changes.
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, address.Network(), address.String())
 	if err != nil {
 		return nil, err
 	}
-	var conn net.Conn = quietConn{raw}
+	var conn net.Conn = yamuxConn{raw, c.closing, c.runner.exited()}
 	if c.config.TLSConfig != nil {
 		conn = tls.Client(conn, c.config.TLSConfig)
 	}
@@ -124,6 +127,7 @@ func (c *connection) ping(ctx context.Context) error {
 
 // close asks the plugin to end, when there is a connection, and returns when process and connection have ended.
 func (c *connection) close() {
+	close(c.closing)
 	select {
 	case protocol := <-c.protocol:
 		_ = protocol.Close() // of a process that may have ended already
@@ -134,11 +138,27 @@ func (c *connection) close() {
 	c.client.Kill() // which would connect anew to a process that lives
 }
 
-// quietConn is the connection to a plugin over net/rpc. yamux writes a line to our standard error when it cannot write
-// to a plugin that has ended. That a plugin has ended is noticed by reading from it.
-type quietConn struct{ net.Conn }
+// yamuxConn is the connection to a plugin over net/rpc, which spares us two habits of yamux. A plugin that cannot be
+// written to has ended, which is noticed by reading from it: yamux would write a line to our standard error. And a
+// stream that is closed on this side first is kept for five minutes, with its session, in case the other side still has
+// something to say: a plugin that was asked to end has only that it has ended.
+type yamuxConn struct {
+	net.Conn
+	closing, exited <-chan struct{}
+}
 
-func (c quietConn) Write(b []byte) (int, error) {
+func (c yamuxConn) Write(b []byte) (int, error) {
 	_, _ = c.Conn.Write(b)
 	return len(b), nil
+}
+
+func (c yamuxConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	select {
+	case <-c.closing:
+		<-c.exited
+		return 0, io.EOF
+	default:
+		return n, err
+	}
 }

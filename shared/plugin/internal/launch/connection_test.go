@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"errors"
+	"io"
 	"net"
 	"testing"
 )
@@ -12,10 +14,32 @@ func TestWritesToAPluginThatEndedAreQuiet(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := (quietConn{a}).Write([]byte("hello")); n != 5 || err != nil {
+	c := yamuxConn{Conn: a}
+	if n, err := c.Write([]byte("hello")); n != 5 || err != nil {
 		t.Errorf("Write returned %d, %v", n, err)
 	}
-	if _, err := (quietConn{a}).Read(make([]byte, 1)); err == nil {
+	if _, err := c.Read(make([]byte, 1)); err == nil {
 		t.Error("Read returned no error, by which the end of a plugin is noticed")
+	}
+}
+
+// What a plugin answers to being asked to end would have yamux's streams close on this side first.
+func TestPluginThatIsAskedToEndIsHeardNoMore(t *testing.T) {
+	t.Parallel()
+	a, b := net.Pipe()
+	closing, exited := make(chan struct{}), make(chan struct{})
+	c := yamuxConn{a, closing, exited}
+	close(closing)
+	go func() {
+		_, _ = b.Write([]byte("as you wish"))
+		close(exited)
+	}()
+	if n, err := c.Read(make([]byte, 100)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("Read returned %d, %v, want the end", n, err)
+	}
+	select {
+	case <-exited:
+	default:
+		t.Error("Read returned before the process was gone")
 	}
 }
