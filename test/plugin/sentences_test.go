@@ -202,8 +202,8 @@ func lostTexts(transport contract.Transport) []string {
 	if transport == contract.GRPC {
 		return []string{"Unavailable", "the client connection is closing"} // by whichever side hears of the end first
 	}
-	// "connection is shut down", "unexpected EOF", "session shutdown"
-	return []string{rpc.ErrShutdown.Error(), io.ErrUnexpectedEOF.Error(), yamux.ErrSessionShutdown.Error()}
+	// "connection is shut down", "EOF" or "unexpected EOF", "session shutdown"
+	return []string{rpc.ErrShutdown.Error(), io.EOF.Error(), yamux.ErrSessionShutdown.Error()}
 }
 
 // TestSentence5_ThePluginEndsUnexpectedly: when the process is killed under its calls they hear "connection is shut

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	mostHeap     = 1 << 20  // bytes that the heap may grow by
+	mostHeap     = 2 << 20  // bytes that the heap may grow by, which are 4 KiB a restart
 	mostResident = 16 << 20 // and the resident memory
 )
 
