@@ -79,7 +79,7 @@ func (s *Stage) fill(ctx context.Context, dst *os.File, src source, before fs.Fi
 	if size != after.Size() || before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
 		return "", errors.New("it changed while it was copied; copy files to another name there, and then rename them")
 	}
-	if err := checkProgram(dst, size); err != nil {
+	if err := checkStart(dst); err != nil {
 		return "", err
 	}
 	hash := sha256.New()
@@ -99,9 +99,9 @@ func (s *Stage) checkSize(size int64) error {
 	return nil
 }
 
-// checkProgram returns an error unless f begins as a program does, so that a text or an archive that was put there by
-// mistake is called that, and holds all of it.
-func checkProgram(f io.ReaderAt, size int64) error {
+// checkStart returns an error unless f begins as a program does, so that a text or an archive that was put there by
+// mistake is called that.
+func checkStart(f io.ReaderAt) error {
 	head := make([]byte, 4)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -110,12 +110,26 @@ func checkProgram(f io.ReaderAt, size int64) error {
 	switch head := string(head[:n]); {
 	case len(head) >= 2 && head[:2] == "#!":
 	case head == elf.ELFMAG:
-		return checkELF(f, size)
 	case runtime.GOOS == "darwin" && head == "\xcf\xfa\xed\xfe": // Mach-O, 64 bit
 	default:
 		return fmt.Errorf("it is no program: it begins with %q, not with #! and not as an ELF file", head)
 	}
 	return nil
+}
+
+// checkWhole returns an error when the copy temp is but a part of a program. The copy has been accepted by then: what
+// the checksums refuse is not looked into.
+func (s *Stage) checkWhole(temp string) error {
+	f, err := s.dir.root.Open(temp)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // It was only read.
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return checkELF(f, info.Size())
 }
 
 // ending is a reader that ends with a context.

@@ -99,6 +99,9 @@ func (s *Stage) Add(ctx context.Context, source string, name contract.Name) (Fil
 	if err := s.accept(name.File, sum); err != nil {
 		return File{}, err
 	}
+	if err := s.checkWhole(temp); err != nil {
+		return File{}, fmt.Errorf("cannot stage the plugin %q: %w", source, err)
+	}
 	if err := s.place(temp, sum, name.File); err != nil {
 		return File{}, err
 	}
@@ -123,7 +126,8 @@ func (s *Stage) accept(name, sum string) error {
 		reason = "it lists other sums for that name"
 	}
 	return unlisted{fmt.Errorf("the plugin %s has the SHA-256 sum %s, which is not in --plugin-checksums %q (%s); "+
-		"if that file is the one you want, add the line \"%s  %s\"", name, sum, s.checksums, reason, sum, name)}
+		"wait if it is still being copied; if that file is the one you want, add the line \"%s  %s\"",
+		name, sum, s.checksums, reason, sum, name)}
 }
 
 // place makes the copy temp the staged file, unless that is there already, and counts its user.
