@@ -80,6 +80,12 @@ func (p *plugin) admit(ctx context.Context, m method, value any) (any, error) {
 	if n > p.maxCalls {
 		return nil, fmt.Errorf("plugin %s: %w: it takes %d at a time", p.name.File, contract.ErrBusy, p.maxCalls)
 	}
+	weight, held := p.hold(value)
+	if !held {
+		return nil, fmt.Errorf("plugin %s: %w: what they give it may take %d bytes of its memory", p.name.File,
+			contract.ErrBusy, p.room)
+	}
+	defer p.weight.Add(-weight)
 	i, err := p.take(ctx, nil, p.parts.pace.grace)
 	if err != nil {
 		return nil, err

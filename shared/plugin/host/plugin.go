@@ -22,6 +22,7 @@ type plugin struct {
 	series   *series
 	tracer   trace.Tracer // nil is none
 	maxCalls int64
+	room     int64           // that the arguments of its calls may take, in bytes; 0 is without bound
 	closing  context.Context // ends when the host stops
 	hurry    context.Context // and ends when it has no time left
 	events   chan func()     // what run is to do next
@@ -31,6 +32,7 @@ type plugin struct {
 	// For all.
 	view     atomic.Pointer[view]
 	inFlight atomic.Int64
+	weight   atomic.Int64 // of the arguments in flight, in bytes
 
 	workers  int                // goroutines that will hand back an event
 	current  *instance          // serves; nil if none does
@@ -72,8 +74,9 @@ func newPlugin(h *Host, name contract.Name, source string) *plugin {
 		log:     h.log.WithField("plugin", name.File),
 		series:  h.metrics.of(name.File),
 		closing: h.closing, hurry: h.hurry,
-		maxCalls: int64(h.o.MaxCalls), retired: map[*instance]bool{},
-		events: make(chan func()), ended: make(chan struct{}), dropped: make(chan struct{}),
+		maxCalls: int64(h.o.MaxCalls), room: int64(h.o.Limits.Memory / roomShare), //nolint:gosec // far from overflow
+		retired: map[*instance]bool{},
+		events:  make(chan func()), ended: make(chan struct{}), dropped: make(chan struct{}),
 	}
 	if h.o.Tracer != nil {
 		p.tracer = h.o.Tracer.Tracer(scope)
