@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
@@ -47,10 +48,10 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-// Add stages the file.
+// Add stages the file as it is when it begins to.
 func (w *world) Add(ctx context.Context, _ string, name contract.Name) (stage.File, error) {
 	w.mu.Lock()
-	stuck := w.stuck
+	stuck, content := w.stuck, w.content
 	w.mu.Unlock()
 	if stuck != nil {
 		<-stuck // whatever ctx says
@@ -61,7 +62,7 @@ func (w *world) Add(ctx context.Context, _ string, name contract.Name) (stage.Fi
 		return stage.File{}, err
 	}
 	w.staged++
-	return stage.File{Name: name, SHA256: w.content}, nil
+	return stage.File{Name: name, SHA256: content}, nil
 }
 
 // Release takes a copy back.
@@ -128,6 +129,16 @@ func (w *world) wants(state contract.State) contract.Status {
 		w.t.Fatalf("the plugin is %+v, %v; want %s", s, err, state)
 	}
 	return s
+}
+
+// failures returns the number of reloads that failed.
+func (w *world) failures() float64 {
+	w.t.Helper()
+	var m dto.Metric
+	if err := w.host.index.get(fakeName).series.reloads[failed].Write(&m); err != nil {
+		w.t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
 }
 
 // last returns the process that was started last.

@@ -185,6 +185,46 @@ func TestReloadWhileTheFileIsLookedAt(t *testing.T) {
 	})
 }
 
+// TestReloadDoesNotWaitForALook: a look may have copied the file before it changed last.
+func TestReloadDoesNotWaitForALook(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		volume := make(chan struct{})
+		w.set(func() { w.stuck = volume })
+		w.tell(watch.Changed)
+		w.set(func() { w.stuck, w.content = nil, "2" })
+		if s, err := w.host.Reload(w.t.Context(), fakeName); err != nil || s.SHA256 != "2" || s.Reloads != 1 {
+			w.t.Errorf("the reload: %+v, %v", s, err)
+		}
+		close(volume)
+		if s := w.wants(contract.Ready); s.SHA256 != "2" || s.Reloads != 1 || w.started() != 2 {
+			w.t.Errorf("after the look it is %+v, of %d processes", s, w.started())
+		}
+	})
+}
+
+func TestReloadThatFailsDuringALookIsToldOnceAndForGood(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		volume := make(chan struct{})
+		w.set(func() { w.stuck, w.slow, w.stillborn = volume, time.Second, errors.New("what a mess") })
+		w.tell(watch.Changed)
+		var order sync.WaitGroup
+		order.Go(func() {
+			if _, err := w.host.Reload(w.t.Context(), fakeName); !errors.Is(err, contract.ErrBroken) {
+				w.t.Errorf("the reload says %v", err)
+			}
+		})
+		synctest.Wait()
+		w.set(func() { w.stuck = nil })
+		close(volume)
+		order.Wait()
+		if s := w.wants(contract.Ready); !strings.Contains(s.Error, "what a mess") || w.failures() != 1 {
+			w.t.Errorf("after %v failures it is %+v", w.failures(), s)
+		}
+	})
+}
+
 func TestCrashIsMendedAtOnce(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()

@@ -16,10 +16,9 @@ func (p *plugin) orderReload(r reply) {
 	switch a := p.attempt; {
 	case a == nil:
 		p.reload(true, []reply{r})
-	case !a.asked && a.lease == nil: // The file is merely looked at, of which nobody was told.
-		a.asked, a.waiting = true, []reply{r}
-		p.enter(contract.Reloading, "")
-		p.dirty = true // It may have changed since the look began.
+	case !a.asked && a.lease == nil: // A mere look at the file, for which nobody waits, and which may be late by now.
+		p.end(a)
+		p.reload(true, []reply{r})
 	default:
 		r <- answer{p.status(), fmt.Errorf("plugin %s: %w", p.name.File, contract.ErrReloading)}
 	}
