@@ -11,8 +11,8 @@ import (
 // writeTimeout is how long a plugin may take to read a part of a call before the connection counts as lost.
 const writeTimeout = 10 * time.Second
 
-// boundedConn is a connection of which only gob messages up to a limit are read. encoding/gob itself would take up to a
-// gigabyte for one, and any number of definitions of types.
+// boundedConn is a connection of which only gob messages up to a limit are read. encoding/gob itself would take up to
+// eight gibibytes for one, and any number of definitions of types.
 type boundedConn struct {
 	net.Conn
 	frames frames
@@ -27,6 +27,9 @@ func newBoundedConn(c net.Conn, limit uint64) *boundedConn {
 }
 
 func (c *boundedConn) Read(p []byte) (int, error) {
+	if err := c.failed(); err != nil { // a stream of yamux can be read even after it was closed on this side
+		return 0, err
+	}
 	n, err := c.Conn.Read(p)
 	good, bad := c.frames.check(p[:n])
 	if bad != nil {
@@ -58,6 +61,16 @@ func (c *boundedConn) Write(p []byte) (int, error) {
 func (c *boundedConn) Close() error {
 	c.fail(net.ErrClosed)
 	return nil
+}
+
+// failed is why the connection has ended, or nil.
+func (c *boundedConn) failed() error {
+	select {
+	case <-c.gone:
+		return c.cause
+	default:
+		return nil
+	}
 }
 
 // fail ends the connection for the reason err, unless it has ended already.

@@ -129,6 +129,51 @@ func TestHostileAnswersOverRPC(t *testing.T) {
 	}
 }
 
+// A stream of yamux can be read after it was closed on this side, so that only the bound itself can end the reading.
+func TestNothingIsReadBeyondTheBound(t *testing.T) {
+	t.Parallel()
+	stream, peer := yamuxStream(t)
+	conn := newBoundedConn(stream, 1<<20)
+	defer func() { _ = conn.Close() }()
+	send := func(b ...byte) {
+		if _, err := peer.Write(b); err != nil {
+			t.Error(err)
+		}
+	}
+	buffer := make([]byte, 100)
+	send(0xfc, 0x0f, 0xff, 0xff, 0xff)
+	if n, err := conn.Read(buffer); n != 4 || err != nil {
+		t.Fatalf("read %d bytes and %v, want all but the one that makes the length too large", n, err)
+	}
+	send(gobStream(t, "hello")...)
+	if n, err := conn.Read(buffer); n != 0 || err == nil || !strings.Contains(err.Error(), "268435455") {
+		t.Errorf("read %d bytes and %v after the refusal", n, err)
+	}
+}
+
+// yamuxStream returns both ends of a stream.
+func yamuxStream(t *testing.T) (near, far net.Conn) {
+	t.Helper()
+	ours, theirs := socketPair(t)
+	client, err := yamux.Client(ours, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	server, err := yamux.Server(theirs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	if near, err = client.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = server.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
 func TestAPluginThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
