@@ -312,6 +312,7 @@ func TestConversionAnswers(t *testing.T) {
 			"{\n  \"a\": [\n    \"AP8=\",\n    1,\n    1.5,\n    null,\n    true,\n    \"<\"\n  ]\n}"},
 		{"an encoded value", "encode", "application/cbor", "application/cbor", "text", isJSON, `"text"`},
 		{"null", "decode", "", "", nil, isJSON, "null"},
+		{"a whole float", "decode", "", "", []any{2.0, int64(2)}, isJSON, "[\n  2.0,\n  2\n]"},
 		{"a large number", "decode", "", "", uint64(math.MaxUint64), isJSON, "18446744073709551615"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -162,12 +162,20 @@ func TestToJSON(t *testing.T) {
 		{true, `true`},
 		{int64(math.MinInt64), `-9223372036854775808`},
 		{uint64(math.MaxUint64), `18446744073709551615`},
+		{int64(1), `1`},
 		{0.1, `0.1`},
+		{1.0, `1.0`},
+		{-20.0, `-20.0`},
+		{0.0, `0.0`},
+		{math.Copysign(0, -1), `-0.0`},
+		{1e-7, `1e-7`},
+		{[]any{2.0, map[string]any{"a": 3.0}}, `[2.0,{"a":3.0}]`},
 		{1e21, `1e+21`},
 		{1e20, `1e+20`},
 		{-102222222002262222222.20, `-1.0222222200226223e+20`},
 		{float64(1 << 62), `4.611686018427388e+18`},
-		{float64(1 << 53), `9007199254740992`},
+		{float64(1 << 53), `9007199254740992.0`},
+		{float64(1<<53 + 2), `9.007199254740994e+15`},
 		{"<é>\u2028", `"<é>\u2028"`},
 		{[]byte("hi"), `"aGk="`},
 		{[]byte(nil), `""`},
@@ -230,6 +238,7 @@ func TestToIndentedJSON(t *testing.T) {
 		{nil, `null`},
 		{[]any{}, `[]`},
 		{"[{,:\\\"", `"[{,:\\\""`},
+		{1.0, `1.0`},
 		{map[string]any{"a": []any{int64(1), "<"}, "b": []byte("hi")},
 			"{\n  \"a\": [\n    1,\n    \"<\"\n  ],\n  \"b\": \"aGk=\"\n}"},
 	} {
@@ -289,8 +298,8 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("what was read from %q cannot be written: %v", data, err)
 		}
 		again, err := value.FromJSON(once)
-		if err != nil {
-			t.Fatalf("%q was written as %q, which cannot be read: %v", data, once, err)
+		if err != nil || !reflect.DeepEqual(again, v) {
+			t.Fatalf("%q was written as %q, which is %#v, %v; want %#v", data, once, again, err, v)
 		}
 		twice, err := value.ToJSON(again)
 		if err != nil || !bytes.Equal(once, twice) {
@@ -305,6 +314,44 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("the error is %v, want an ErrInvalid", err)
 		}
 	})
+}
+
+// A number that was written and read is the number that it was: of the same type, and each bit of it.
+func FuzzNumber(f *testing.F) {
+	for _, seed := range []float64{
+		0, math.Copysign(0, -1), 1, -1, 0.5, 1e-7, math.SmallestNonzeroFloat64, 1e15, 1<<53 - 1, 1 << 53, 1<<53 + 2, 1 << 63,
+		1 << 64, 1e20, 1e21, 1e300, math.MaxFloat64, -math.MaxFloat64, 16777217, math.MaxFloat32,
+	} {
+		f.Add(math.Float64bits(seed))
+	}
+	f.Fuzz(func(t *testing.T, bits uint64) {
+		numbers := []any{int64(bits), bits | 1<<63} //nolint:gosec // any bits will do
+		if n := math.Float64frombits(bits); !math.IsNaN(n) && !math.IsInf(n, 0) {
+			numbers = append(numbers, n, math.Trunc(n))
+		}
+		for _, n := range numbers {
+			for _, write := range []func(any) ([]byte, error){value.ToJSON, value.ToIndentedJSON} {
+				written, err := write(n)
+				if err != nil {
+					t.Fatalf("%T %v: %v", n, n, err)
+				}
+				read, err := value.FromJSON(written)
+				if err != nil || !identical(read, n) {
+					t.Fatalf("%T %v was written as %s, which is %T %v, %v", n, n, written, read, read, err)
+				}
+			}
+		}
+	})
+}
+
+// identical tells whether two numbers are one, the sign of a zero included.
+func identical(a, b any) bool {
+	x, isFloat := a.(float64)
+	y, areFloats := b.(float64)
+	if isFloat && areFloats {
+		return math.Float64bits(x) == math.Float64bits(y)
+	}
+	return a == b
 }
 
 // same tells whether v is what encoding/json made of the same text, with its numbers left as they were written.

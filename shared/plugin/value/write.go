@@ -17,8 +17,9 @@ import (
 const maxExact = 1 << 53
 
 // ToJSON returns v as JSON, the members of objects in the order of their names. Bytes become a string in base64 (RFC
-// 4648 §4), wherever they are in v. What JSON cannot hold is a contract.ErrAnswer: NaN, infinities, text that is not
-// UTF-8, and Go types that encoding/json refuses.
+// 4648 §4), wherever they are in v. A float64 has a fraction or an exponent, so that FromJSON makes a float64 of it
+// again. What JSON cannot hold is a contract.ErrAnswer: NaN, infinities, text that is not UTF-8, and Go types that
+// encoding/json refuses.
 func ToJSON(v any) ([]byte, error) {
 	w := &writer{}
 	w.encoder = json.NewEncoder(&w.out)
@@ -46,9 +47,8 @@ func (w *writer) value(v any, depth int) *fault {
 		if math.IsNaN(t) || math.IsInf(t, 0) {
 			return unusable(fmt.Sprintf("JSON cannot hold the number %v", t), nil)
 		}
-		if math.Abs(t) > maxExact {
-			// encoding/json would write a whole number, and who reads that takes zeros for digits that are none.
-			w.out.WriteString(strconv.FormatFloat(t, 'e', -1, 64))
+		if t == math.Trunc(t) {
+			w.wholeFloat(t)
 			return nil
 		}
 	case string:
@@ -61,6 +61,15 @@ func (w *writer) value(v any, depth int) *fault {
 		return w.object(t, depth+1)
 	}
 	return w.leaf(v)
+}
+
+// wholeFloat writes a float64 without a fraction, which encoding/json would write as an integer.
+func (w *writer) wholeFloat(f float64) {
+	format, fraction := byte('f'), 1
+	if math.Abs(f) > maxExact {
+		format, fraction = 'e', -1 // Its last zeros would be taken for digits, which they are not.
+	}
+	w.out.Write(strconv.AppendFloat(w.out.AvailableBuffer(), f, format, fraction, 64))
 }
 
 func (w *writer) leaf(v any) *fault {
