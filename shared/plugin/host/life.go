@@ -21,6 +21,7 @@ type attempt struct {
 	reload  bool   // an instance serves when it begins
 	asked   bool   // by a request, so that even an unchanged file counts
 	mending bool   // after a crash of an instance that served
+	restart bool   // after a crash, and not started yet
 	paused  bool   // until the pause after the crash is over
 	lease   *lease // the copy to start; nil until there is one
 	waiting []reply
@@ -53,10 +54,10 @@ func (p *plugin) abandon(err error) {
 }
 
 // start begins to bring up an instance of the file as it is now.
-func (p *plugin) start(waiting []reply) {
-	p.try(&attempt{waiting: waiting})
+func (p *plugin) start(a *attempt) {
+	p.try(a)
 	p.enter(contract.Discovered, "")
-	p.copy(p.attempt)
+	p.copy(a)
 }
 
 // reload begins to bring up an instance of the file as it is now beside the one that serves.
@@ -121,6 +122,10 @@ func (p *plugin) unchanged(a *attempt) {
 
 // launch starts a process of an attempt's copy.
 func (p *plugin) launch(a *attempt) {
+	if a.restart {
+		a.restart = false
+		p.restarted()
+	}
 	if p.current == nil {
 		p.enter(contract.Starting, p.trouble())
 	}
@@ -290,10 +295,12 @@ func (p *plugin) succeed(a *attempt, cause error) {
 	p.crashes.add(time.Now(), p.parts.pace)
 	a.mending = true
 	p.enter(contract.Crashed, cause.Error())
-	p.restarted()
-	if a.lease != nil {
-		p.enter(contract.Starting, p.trouble())
+	if a.lease == nil {
+		a.restart = true
+		return
 	}
+	p.restarted()
+	p.enter(contract.Starting, p.trouble())
 }
 
 // recover sees to a plugin that has no instance any more: it makes the attempt a after a pause, unless there were too
@@ -307,7 +314,7 @@ func (p *plugin) recover(a *attempt, weight int, cause error) {
 			"file changes; the last time: %v", p.parts.pace.crashes, p.parts.pace.window, cause))
 		return
 	}
-	a.paused = true
+	a.restart, a.paused = true, true
 	p.try(a)
 	p.enter(contract.Crashed, cause.Error())
 	if pause == 0 {
@@ -333,7 +340,6 @@ func (p *plugin) resume(a *attempt) {
 		return
 	}
 	a.paused = false
-	p.restarted()
 	if a.lease == nil {
 		p.copy(a)
 		return

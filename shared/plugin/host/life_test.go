@@ -612,6 +612,44 @@ func TestCallsWaitForWhatIsBeingMended(t *testing.T) {
 	})
 }
 
+// TestCallsWaitOnWhenTheRestartIsHastened: an order or another file brings forward what they wait for.
+func TestCallsWaitOnWhenTheRestartIsHastened(t *testing.T) {
+	for name, hasten := range map[string]func(w *world){
+		"by a start": func(w *world) {
+			if _, err := w.host.Start(w.t.Context(), fakeName); err != nil {
+				w.t.Errorf("the start: %v", err)
+			}
+		},
+		"by another file": func(w *world) { w.change("2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.up()
+				w.last().die("signal: killed")
+				w.wants(contract.Ready)
+				var calls sync.WaitGroup
+				call := func() {
+					if _, err := w.host.Encode(w.t.Context(), fakeName, nil); err != nil {
+						w.t.Errorf("a call while a crash is mended: %v", err)
+					}
+				}
+				w.set(func() { w.serve = linger })
+				calls.Go(call) // It is cut off, and made once more.
+				synctest.Wait()
+				w.last().die("signal: killed")
+				w.wants(contract.Backoff)
+				calls.Go(call)
+				w.set(func() { w.slow = 100 * time.Millisecond })
+				hasten(w)
+				calls.Wait()
+				if s := w.wants(contract.Ready); s.Restarts != 2 || w.started() != 3 {
+					w.t.Errorf("after two crashes it is %+v, of %d processes", s, w.started())
+				}
+			})
+		})
+	}
+}
+
 func TestCrashDuringReload(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()
@@ -624,6 +662,21 @@ func TestCrashDuringReload(t *testing.T) {
 		if _, err := w.host.Encode(w.t.Context(), fakeName, nil); err != nil {
 			w.t.Errorf("a call meanwhile: %v", err)
 		}
+		if s := w.wants(contract.Ready); s.SHA256 != "2" || s.Restarts != 1 || w.started() != 2 {
+			w.t.Errorf("it is %+v, of %d processes", s, w.started())
+		}
+	})
+}
+
+func TestCrashDuringALook(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		volume := make(chan struct{})
+		w.set(func() { w.stuck = volume })
+		w.change("2")
+		w.last().die("signal: killed")
+		w.wants(contract.Crashed)
+		close(volume)
 		if s := w.wants(contract.Ready); s.SHA256 != "2" || s.Restarts != 1 || w.started() != 2 {
 			w.t.Errorf("it is %+v, of %d processes", s, w.started())
 		}

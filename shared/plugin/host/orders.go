@@ -54,11 +54,16 @@ func (p *plugin) orderKill(r reply) {
 	p.stop("it was killed on request, until it is started or its file changes", p.parts.pace.drain)
 }
 
-// begin starts the plugin as if it had never crashed.
+// begin starts the plugin as if it had never crashed. What waits for the attempt before waits on.
 func (p *plugin) begin(waiting []reply) {
-	p.abandon(p.unavailable(p.view.Load()))
+	a := &attempt{waiting: waiting}
+	if last := p.attempt; last != nil {
+		p.end(last)
+		p.drop(last.lease)
+		a.mending, a.restart = last.mending, last.restart
+	}
 	p.crashes = crashes{}
-	p.start(waiting)
+	p.start(a)
 }
 
 // changed sees to a file that is new or another.

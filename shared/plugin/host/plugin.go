@@ -90,7 +90,7 @@ func newPlugin(h *Host, name contract.Name, source string) *plugin {
 // run is the plugin's life. It ends when the plugin is to be forgotten or the host stops, and all of it is gone.
 func (p *plugin) run() {
 	defer close(p.ended)
-	p.start(nil)
+	p.start(&attempt{})
 	closing := p.closing.Done()
 	for p.workers > 0 || !p.leaving {
 		select {
