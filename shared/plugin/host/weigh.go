@@ -33,7 +33,7 @@ func weighTo(depth int, value any) int64 {
 
 // roomShare is the part of a plugin's memory that the arguments of its calls may have. A plugin has several copies of
 // each at a time: as it came, as the value that it stands for, and of the answer.
-const roomShare = 8
+const roomShare = 16
 
 // hold makes room for the argument of a call and returns its weight, which is to be taken off again after the call.
 // There is no room when the arguments of other calls take all of it, and always some for a call that is alone.

@@ -36,7 +36,7 @@ func TestWeigh(t *testing.T) {
 // TestArgumentsHaveTheirShareOfTheMemory: each of three calls may be made, and alone one of any size.
 func TestArgumentsHaveTheirShareOfTheMemory(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.host.o.Limits.Memory = 8 << 20
+		w.host.o.Limits.Memory = 16 << 20
 		w.up()
 		third, whole := make([]byte, 400<<10), make([]byte, 2<<20)
 		answer := make(chan struct{})
