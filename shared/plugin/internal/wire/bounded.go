@@ -11,6 +11,9 @@ import (
 // writeTimeout is how long a plugin may take to read a part of a call before the connection counts as lost.
 const writeTimeout = 10 * time.Second
 
+// boundError says what the plugin sent that it must not.
+type boundError struct{ error }
+
 // boundedConn is a connection of which only gob messages up to a limit are read. encoding/gob itself would take up to
 // eight gibibytes for one, and any number of definitions of types.
 type boundedConn struct {
@@ -33,7 +36,7 @@ func (c *boundedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	good, bad := c.frames.check(p[:n])
 	if bad != nil {
-		err = bad
+		err = &boundError{bad}
 	}
 	if err != nil {
 		c.fail(err)

@@ -69,6 +69,7 @@ func TestHostileAnswersOverRPC(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
 	large := gobStream(t, &rpc.Response{ServiceMethod: "Plugin.Encode"}, &Response{Value: make([]byte, limit+overhead)})
+	fitting := gobStream(t, &rpc.Response{ServiceMethod: "Plugin.Encode"}, &Response{Value: make([]byte, limit)})
 	for _, c := range []struct {
 		name   string
 		answer io.Reader
@@ -87,6 +88,7 @@ func TestHostileAnswersOverRPC(t *testing.T) {
 			"defines more", 64 << 10},
 		{"text", strings.NewReader(strings.Repeat("HTTP/1.1 200 OK\r\n", 1000)), nil, "", 64 << 10},
 		{"nothing", strings.NewReader(""), nil, "EOF", 0},
+		{"half an answer", bytes.NewReader(fitting[:limit/2]), nil, "EOF", limit},
 		{"another type", bytes.NewReader(gobStream(t, &rpc.Response{}, &rpc.Request{Seq: 5})), contract.ErrAnswer,
 			"type mismatch", 64 << 10},
 		{"an error of net/rpc", bytes.NewReader(gobStream(t, &rpc.Response{Error: "a\nb"}, struct{}{})),

@@ -154,12 +154,24 @@ func (c *rpcClient) callError(err error) error {
 	if _, ok := errors.AsType[rpc.ServerError](err); ok {
 		return unusable(errors.New(printable(err.Error())))
 	}
+	ended := c.conn.failed()
 	c.conn.fail(rpc.ErrShutdown)
 	// net/rpc makes a text of the error with which it could not read this call's answer; the others get the error itself.
-	if reason, found := strings.CutPrefix(err.Error(), "reading body "); found {
-		return unusable(errors.New(printable(reason)))
+	reason, own := strings.CutPrefix(err.Error(), "reading body ")
+	if !own {
+		return &lostError{err}
 	}
-	return &lostError{err}
+	if cut(ended) {
+		return &lostError{ended}
+	}
+	return unusable(errors.New(printable(reason)))
+}
+
+// cut reports whether what ended the connection came in the midst of an answer, of which nothing else was wrong: neither
+// was it refused, nor could it not be decoded, upon which the first call that hears of it ends the connection.
+func cut(ended error) bool {
+	_, bad := errors.AsType[*boundError](ended)
+	return ended != nil && !bad && !errors.Is(ended, rpc.ErrShutdown)
 }
 
 // abandon sees a call that nobody waits for any more to its end, and gives the connection up when there are too many.
