@@ -203,6 +203,56 @@ func TestReloadDoesNotWaitForALook(t *testing.T) {
 	})
 }
 
+// TestReloadDoesNotWaitForAStart: what is being started may be what the file was. Who waits for it gets the new one.
+func TestReloadDoesNotWaitForAStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		bring func(w *world)
+		want  contract.Status
+	}{
+		"the first": {func(w *world) { w.tell(watch.Added) }, contract.Status{}},
+		"after a crash": {func(w *world) {
+			w.set(func() { w.slow = 0 })
+			w.up()
+			w.set(func() { w.slow = time.Second })
+			w.last().die("signal: killed")
+		}, contract.Status{Restarts: 1}},
+		"after a crash during a reload": {func(w *world) {
+			w.set(func() { w.slow = 0 })
+			w.up()
+			w.set(func() { w.slow = time.Second })
+			w.change("2")
+			w.last().die("signal: killed")
+		}, contract.Status{Restarts: 1, Reloads: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.set(func() { w.slow = time.Second })
+				c.bring(w)
+				w.wants(contract.Starting)
+				var start sync.WaitGroup
+				start.Go(func() {
+					if s, err := w.host.Start(w.t.Context(), fakeName); err != nil || s.SHA256 != "3" {
+						w.t.Errorf("the start: %+v, %v", s, err)
+					}
+				})
+				after(500 * time.Millisecond)
+				w.set(func() { w.content = "3" })
+				start.Go(func() {
+					s, err := w.host.Reload(w.t.Context(), fakeName)
+					if err != nil || s.SHA256 != "3" || s.Restarts != c.want.Restarts || s.Reloads != c.want.Reloads {
+						w.t.Errorf("the reload: %+v, %v", s, err)
+					}
+				})
+				synctest.Wait()
+				if _, err := w.host.Reload(w.t.Context(), fakeName); !errors.Is(err, contract.ErrReloading) {
+					w.t.Errorf("a second reload: %v", err)
+				}
+				start.Wait()
+			})
+		})
+	}
+}
+
 func TestReloadThatFailsDuringALookIsToldOnceAndForGood(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()

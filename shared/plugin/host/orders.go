@@ -7,21 +7,28 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 )
 
-// orderReload obeys a request to reload. A plugin that does not run is started.
+// orderReload obeys a request to reload. A plugin that does not run is started, and one that is being started is started
+// anew: its file may have changed since.
 func (p *plugin) orderReload(r reply) {
-	if p.current == nil {
+	switch {
+	case p.leaving || p.stopping:
 		p.orderStart(r)
-		return
-	}
-	switch a := p.attempt; {
-	case a == nil:
-		p.reload(true, []reply{r})
-	case !a.asked && a.lease == nil: // A mere look at the file, for which nobody waits, and which may be late by now.
-		p.end(a)
-		p.reload(true, []reply{r})
-	default:
+	case p.reloading():
 		r <- answer{p.status(), fmt.Errorf("plugin %s: %w", p.name.File, contract.ErrReloading)}
+	case p.current == nil:
+		p.begin(true, []reply{r})
+	default:
+		if look := p.attempt; look != nil { // Nobody waits for it, and it may be late by now.
+			p.end(look)
+		}
+		p.reload(true, []reply{r})
 	}
+}
+
+// reloading tells whether a reload is under way that is more than a look at the file.
+func (p *plugin) reloading() bool {
+	a := p.attempt
+	return a != nil && (a.asked || p.current != nil && a.lease != nil)
 }
 
 // orderStart obeys a request to start. Who asks while the plugin starts waits for that.
@@ -37,7 +44,7 @@ func (p *plugin) orderStart(r reply) {
 	case p.attempt != nil && !p.attempt.paused:
 		p.attempt.waiting = append(p.attempt.waiting, r)
 	default:
-		p.begin([]reply{r})
+		p.begin(false, []reply{r})
 	}
 }
 
@@ -54,13 +61,17 @@ func (p *plugin) orderKill(r reply) {
 	p.stop("it was killed on request, until it is started or its file changes", p.parts.pace.drain)
 }
 
-// begin starts the plugin as if it had never crashed. What waits for the attempt before waits on.
-func (p *plugin) begin(waiting []reply) {
-	a := &attempt{waiting: waiting}
+// begin starts the plugin of its file as it is now, as if it had never crashed. Who waits for the attempt before waits
+// on.
+func (p *plugin) begin(asked bool, waiting []reply) {
+	a := &attempt{asked: asked, waiting: waiting}
 	if last := p.attempt; last != nil {
 		p.end(last)
-		p.drop(last.lease)
-		a.mending, a.restart = last.mending, last.restart
+		if last.paused {
+			p.drop(last.lease)
+		}
+		a.reload, a.mending, a.restart = last.reload, last.mending, last.restart
+		a.waiting = append(last.waiting, waiting...)
 	}
 	p.crashes = crashes{}
 	p.start(a)
@@ -78,7 +89,7 @@ func (p *plugin) changed() {
 	case p.current != nil:
 		p.reload(false, nil)
 	default:
-		p.begin(nil)
+		p.begin(false, nil)
 	}
 }
 
@@ -126,6 +137,6 @@ func (p *plugin) settle() {
 	if p.wanted {
 		starters := p.starters
 		p.starters = nil
-		p.begin(starters)
+		p.begin(false, starters)
 	}
 }
