@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"mime"
 	"net/http"
@@ -133,23 +134,34 @@ func (a *API) convert(w http.ResponseWriter, r *http.Request, c conversion) {
 // readValue returns the value that the body stands for: what its JSON says, or the bytes that it is. Their buffer is
 // not one of the pool, because a plugin that is late may still be given them when the request is answered.
 func (a *API) readValue(w http.ResponseWriter, r *http.Request, fromJSON func([]byte) (any, error)) (any, error) {
+	asJSON, err := isJSON(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, err
+	}
 	var body bytes.Buffer
 	if err := a.readBody(w, r, &body); err != nil {
 		return nil, err
 	}
-	if isJSON(r.Header.Get("Content-Type")) {
+	if asJSON {
 		return fromJSON(body.Bytes())
 	}
 	return body.Bytes(), nil
 }
 
-// isJSON tells JSON by its media type, application/json or one that ends in +json (RFC 6839 §3.1).
-func isJSON(contentType string) bool {
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		return false
+// isJSON tells JSON by its media type, application/json or one that ends in +json (RFC 6839 §3.1). A body without a
+// type is bytes (RFC 9110 §8.3). One whose type cannot be read, such as a list that a proxy made of two, is refused,
+// because it may be either.
+func isJSON(contentType string) (bool, error) {
+	if contentType == "" {
+		return false, nil
 	}
-	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	readable := err == nil || errors.Is(err, mime.ErrInvalidMediaParameter)
+	if !readable || !strings.Contains(mediaType, "/") {
+		return false, fmt.Errorf("%w: the Content-Type %.64q is no media type; send application/json for a value, and "+
+			"application/octet-stream or none for bytes", contract.ErrInvalid, contentType)
+	}
+	return mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"), nil
 }
 
 // encodedType is the type of what the plugin encodes, as it says itself. What is no type is not passed on.
