@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -150,17 +151,27 @@ func fromForm(form string, object map[string]any, depth int) (any, error) {
 	}
 }
 
+// maxDigits bounds whole numbers beyond 64 bits, and maxBits is what that many digits take. Both ways between digits and
+// bits take time that grows faster than the size: with a large message, more than a call is given.
+const (
+	maxDigits = 1000
+	maxBits   = 3322
+)
+
 // toBigInt reads a whole number in decimal digits. The encoder makes an integer of it where one is large enough, and a
 // bignum (RFC 8949 §3.4.3) elsewhere.
 func toBigInt(v any) (any, error) {
 	text, _ := v.(string)
-	const most = 1000 // digits; converting them takes time that grows with their square
-	n, ok := new(big.Int).SetString(text, 10)
-	if len(text) > most || !ok {
-		return nil, fmt.Errorf("%s is no string of up to %d decimal digits", notation.Show(v), most)
+	if digits(text) <= maxDigits {
+		if n, ok := new(big.Int).SetString(text, 10); ok {
+			return *n, nil
+		}
 	}
-	return *n, nil
+	return nil, fmt.Errorf("%s is no string of up to %d decimal digits", notation.Show(v), maxDigits)
 }
+
+// digits returns how many of them a whole number has.
+func digits(number string) int { return len(strings.TrimPrefix(number, "-")) }
 
 func toKeyed(v any, depth int) (any, error) {
 	pairs, err := notation.Pairs(v)
@@ -293,7 +304,7 @@ func (c codec) fromItem(item any) (any, error) {
 	case float64:
 		return notation.FromFloat(v), nil
 	case big.Int:
-		return fromBigInt(&v), nil
+		return fromBigInt(&v)
 	case time.Time:
 		form, ok := notation.FromTime(v)
 		if !ok {
@@ -314,14 +325,19 @@ func (c codec) fromItem(item any) (any, error) {
 	return nil, fmt.Errorf("the decoder made a %T, which this plugin does not know", item)
 }
 
-func fromBigInt(n *big.Int) any {
+func fromBigInt(n *big.Int) (any, error) {
 	switch {
 	case n.IsInt64():
-		return n.Int64()
+		return n.Int64(), nil
 	case n.IsUint64():
-		return n.Uint64()
+		return n.Uint64(), nil
 	}
-	return map[string]any{"$int": n.String()}
+	if n.BitLen() <= maxBits {
+		if text := n.String(); digits(text) <= maxDigits {
+			return map[string]any{"$int": text}, nil
+		}
+	}
+	return nil, fmt.Errorf("a bignum of %d bits has more than %d decimal digits", n.BitLen(), maxDigits)
 }
 
 func (c codec) fromTag(tag cbor.Tag) (any, error) {

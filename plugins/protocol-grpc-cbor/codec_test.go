@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"math/big"
 	"reflect"
 	"strings"
 	"testing"
@@ -189,6 +191,8 @@ func TestEncodeRefuses(t *testing.T) {
 		{"base64", form("bytes", "AQ"), `$["$bytes"]: "AQ" is no base64`},
 		{"number", form("int", "1e3"), `"1e3" is no string of up to 1000 decimal digits`},
 		{"huge number", form("int", strings.Repeat("9", 1001)), "is no string of up to 1000 decimal digits"},
+		{"huge negative number", form("int", "-"+strings.Repeat("9", 1001)), "is no string of up to 1000 decimal digits"},
+		{"number as large as a message", form("int", strings.Repeat("9", 10<<20)), "is no string of up to 1000"},
 		{"reserved simple value", form("simple", int64(24)), "24 is no simple value"},
 		{"simple value with a name", form("simple", int64(20)), "20 is no simple value"},
 		{"negative tag", object{"$tag": int64(-1), "$value": nil}, "-1 is no tag"},
@@ -232,6 +236,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"length of the universe", codectest.Unhex("9bffffffffffffffff"), "array length 18446744073709551615 is too large"},
 		{"length without elements", codectest.Unhex("9a7fffffff"), "exceeded max number of elements"},
 		{"bytes of the universe", codectest.Unhex("5b7fffffffffffffff"), "the bytes end in the middle"},
+		{"bignum of 1001 digits", bignum(2, power(10, 1000)), "has more than 1000 decimal digits"},
+		{"bignum of 1001 digits below 0", bignum(3, power(10, 1000)), "has more than 1000 decimal digits"},
+		{"bignum as large as a message", bignum(2, power(2, 80<<20)), "has more than 1000 decimal digits"},
 		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", tooMany(), "it has more than 262144 values"},
 	}
@@ -243,6 +250,43 @@ func TestDecodeRefuses(t *testing.T) {
 			codectest.Refused(t, err, test.want)
 		})
 	}
+}
+
+// TestLargestBignums has the numbers of most digits that are taken: both ways.
+func TestLargestBignums(t *testing.T) {
+	t.Parallel()
+	digits := strings.Repeat("9", 1000)
+	tests := []struct {
+		encoded []byte
+		value   any
+	}{
+		{bignum(2, new(big.Int).Sub(power(10, 1000), big.NewInt(1))), form("int", digits)},
+		{bignum(3, new(big.Int).Sub(power(10, 1000), big.NewInt(2))), form("int", "-"+digits)},
+	}
+	c := newTestCodec(t)
+	for _, test := range tests {
+		encoded, err := c.encode(test.value)
+		if err != nil || !bytes.Equal(encoded, test.encoded) {
+			t.Errorf("encode(%v) = %x, %v; want %x", test.value, encoded, err, test.encoded)
+		}
+		decoded, err := c.decode(test.encoded)
+		if err != nil || !reflect.DeepEqual(decoded, test.value) {
+			t.Errorf("decode(%x) = %v, %v; want %v", test.encoded, decoded, err, test.value)
+		}
+	}
+}
+
+func power(base, exponent int64) *big.Int {
+	return new(big.Int).Exp(big.NewInt(base), big.NewInt(exponent), nil)
+}
+
+// bignum is the shortest data item of a tag, 2 or 3, over the bytes of n, which are more than 255.
+func bignum(tag byte, n *big.Int) []byte {
+	content := n.Bytes()
+	if len(content) <= math.MaxUint16 {
+		return append(binary.BigEndian.AppendUint16([]byte{0xc0 | tag, 0x59}, uint16(len(content))), content...)
+	}
+	return append(binary.BigEndian.AppendUint32([]byte{0xc0 | tag, 0x5a}, uint32(len(content))), content...)
 }
 
 // tooMany is an array of 512 arrays that hold 512 numbers each: fewer elements in each than are allowed.
