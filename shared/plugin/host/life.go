@@ -31,7 +31,6 @@ type attempt struct {
 func (p *plugin) try(a *attempt) {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	p.attempt = a
-	p.dirty, p.unlisted = false, false
 }
 
 // end takes an attempt's place away from it.
@@ -71,6 +70,7 @@ func (p *plugin) reload(asked bool, waiting []reply) {
 
 // copy stages the file for an attempt.
 func (p *plugin) copy(a *attempt) {
+	p.dirty, p.unlisted, p.behind = false, false, false
 	p.spawn(func() func() {
 		file, err := p.parts.stage.Add(a.ctx, p.source, p.name)
 		return func() { p.copied(a, file, err) }
@@ -171,6 +171,7 @@ func (p *plugin) serve(a *attempt, i *instance) {
 	if old != nil {
 		p.retire(old, p.parts.pace.call) // No call lasts longer, so that none is cut off.
 	}
+	p.dirty = p.dirty || p.behind // What the file wanted may be there by now, and if not that is told again.
 	p.conclude(a, nil)
 }
 
@@ -219,6 +220,7 @@ func (p *plugin) lapse(a *attempt) {
 
 // reloadFailed ends a reload; the old instance serves on.
 func (p *plugin) reloadFailed(a *attempt, err error) {
+	p.behind = true
 	p.series.reloads[failed].Inc()
 	p.log.WithError(err).Warn("plugin's reload failed, the old one serves on")
 	p.enter(contract.Ready, "its last reload failed: "+err.Error())
@@ -230,11 +232,11 @@ func (p *plugin) reloadFailed(a *attempt, err error) {
 
 // reloadLater makes a reload that failed for want of something once more.
 func (p *plugin) reloadLater() {
-	if p.delayed {
+	i := p.current
+	if p.delayed == i {
 		return
 	}
-	p.delayed = true
-	i := p.current
+	p.delayed = i
 	p.spawn(func() func() {
 		timer := time.NewTimer(p.parts.pace.maxPause)
 		defer timer.Stop()
@@ -243,7 +245,9 @@ func (p *plugin) reloadLater() {
 		case <-i.retired.Done():
 		}
 		return func() {
-			p.delayed = false
+			if p.delayed == i {
+				p.delayed = nil
+			}
 			if p.current == i && p.attempt == nil {
 				p.reload(false, nil)
 			}
@@ -258,11 +262,10 @@ func (p *plugin) stillborn(a *attempt, err error) {
 		return
 	}
 	p.log.WithError(err).Warn("plugin did not come up")
-	dirty := p.dirty
 	p.lapse(a)
 	p.recover(&attempt{mending: a.mending}, afterNoService, err)
 	p.answer(a.waiting, p.broken(err))
-	if dirty {
+	if p.dirty {
 		p.changed()
 	}
 }

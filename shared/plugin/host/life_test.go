@@ -429,6 +429,43 @@ func TestReloadIsMadeOnceMoreWhenWhatItWantedMayBeThere(t *testing.T) {
 	})
 }
 
+// TestWhatIsPendingSurvivesACrash: a restart is made from the copy that served, and the file is not forgotten over it.
+func TestWhatIsPendingSurvivesACrash(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		unusable error
+		relist   bool
+		patience time.Duration
+	}{
+		{"the checksums do not allow it", fmt.Errorf("no such sum: %w", stage.ErrUnlisted), true, 0},
+		{"it found no room", fmt.Errorf("cannot stage it: %w", syscall.ENOSPC), false, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.up()
+				w.set(func() { w.unusable = c.unusable })
+				w.change("2")
+				told := w.wants(contract.Ready).Error
+				for range 2 {
+					w.last().die("signal: killed")
+					after(100 * time.Millisecond)
+					if s := w.wants(contract.Ready); s.SHA256 != "1" || s.Error != told || told == "" {
+						w.t.Errorf("after a crash it is %+v, and said %q before", s, told)
+					}
+				}
+				w.set(func() { w.unusable = nil })
+				if p := w.host.index.get(fakeName); c.relist {
+					p.post(p.relisted)
+				}
+				after(c.patience)
+				if s := w.wants(contract.Ready); s.SHA256 != "2" || s.Error != "" || s.Reloads != 1 {
+					w.t.Errorf("once the file can be used it is %+v", s)
+				}
+			})
+		})
+	}
+}
+
 func TestKillGivesAPredecessorNoMoreTime(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()

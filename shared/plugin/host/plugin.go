@@ -39,14 +39,15 @@ type plugin struct {
 	retired  map[*instance]bool // get no more calls, and are not gone yet
 	attempt  *attempt           // to start an instance; nil if there is none
 	crashes  crashes
-	dirty    bool   // the file changed during the attempt
-	unlisted bool   // the checksums did not allow the file when it was last looked at
-	delayed  bool   // a failed reload will be made once more
-	stopping bool   // until nothing is left that runs
-	reason   string // of stopping
-	wanted   bool   // to be started again once stopped
-	leaving  bool   // to be forgotten once stopped
-	returned bool   // the file is back since it is leaving
+	dirty    bool      // the file changed since the attempt looked at it
+	unlisted bool      // the checksums did not allow the file when it was last looked at
+	behind   bool      // the file as it was last looked at could not take the place of what serves
+	delayed  *instance // beside which a failed reload will be made once more; nil if there is none
+	stopping bool      // until nothing is left that runs
+	reason   string    // of stopping
+	wanted   bool      // to be started again once stopped
+	leaving  bool      // to be forgotten once stopped
+	returned bool      // the file is back since it is leaving
 	killers  []reply
 	starters []reply // who wait for the end of stopping to start it
 }
