@@ -26,9 +26,7 @@ type codec struct {
 
 // newCodec fails when the options contradict each other.
 func newCodec() (codec, error) {
-	encoding := cbor.CoreDetEncOptions() // RFC 8949 §4.2.1
-	encoding.Time = cbor.TimeRFC3339Nano
-	encoding.TimeTag = cbor.EncTagRequired
+	encoding := cbor.CoreDetEncOptions()              // RFC 8949 §4.2.1
 	encoding.NilContainers = cbor.NilContainerAsEmpty // no bytes are bytes
 	enc, err := encoding.EncMode()
 	if err != nil {
@@ -145,7 +143,7 @@ func fromForm(form string, object map[string]any, depth int) (any, error) {
 	case "$simple":
 		return toSimple(v)
 	case "$time":
-		return notation.Time(v)
+		return toTime(v)
 	default: // "$tag"
 		return toTag(v, object["$value"], depth)
 	}

@@ -27,7 +27,8 @@ func newTestCodec(t testing.TB) codec {
 
 func form(name string, v any) object { return object{"$" + name: v} }
 
-// vectors are those of RFC 8949 appendix A that are encoded deterministically: both ways.
+// vectors are those of RFC 8949 appendix A that are encoded deterministically, and some that are easily taken for
+// something else: both ways.
 var vectors = []struct {
 	hex   string
 	value any
@@ -72,6 +73,7 @@ var vectors = []struct {
 	{"f0", form("simple", int64(16))},
 	{"f8ff", form("simple", int64(255))},
 	{"c074323031332d30332d32315432303a30343a30305a", form("time", "2013-03-21T20:04:00Z")},
+	{"c074303030312d30312d30315430303a30303a30305a", form("time", "0001-01-01T00:00:00Z")},
 	{"d74401020304", object{"$tag": int64(23), "$value": []byte{1, 2, 3, 4}}},
 	{"d818456449455446", object{"$tag": int64(24), "$value": []byte{0x64, 0x49, 0x45, 0x54, 0x46}}},
 	{"d82076687474703a2f2f7777772e6578616d706c652e636f6d",
@@ -158,6 +160,8 @@ func TestEncodeOnly(t *testing.T) {
 		{form("bytes", "AQIDBA=="), "4401020304"},
 		{form("int", "5"), "05"},
 		{form("time", "2013-03-21T21:04:00+01:00"), "c07819323031332d30332d32315432313a30343a30302b30313a3030"},
+		{form("time", "2013-03-21t20:04:00z"), "c074323031332d30332d32315432303a30343a30305a"},
+		{form("time", "0001-01-01T01:00:00+01:00"), "c07819303030312d30312d30315430313a30303a30302b30313a3030"},
 		// RFC 8949 §4.2.1 orders the keys 10, 100, -1, "z", "aa", false like this.
 		{form("map", []any{[]any{false, nil}, []any{"aa", nil}, []any{"z", nil}, []any{int64(-1), nil},
 			[]any{uint64(100), nil}, []any{int64(10), nil}}), "a60af61864f620f6617af6626161f6f4f6"},
@@ -193,6 +197,10 @@ func TestEncodeRefuses(t *testing.T) {
 		{"huge number", form("int", strings.Repeat("9", 1001)), "is no string of up to 1000 decimal digits"},
 		{"huge negative number", form("int", "-"+strings.Repeat("9", 1001)), "is no string of up to 1000 decimal digits"},
 		{"number as large as a message", form("int", strings.Repeat("9", 10<<20)), "is no string of up to 1000"},
+		{"time that is none", form("time", "tomorrow"), `"tomorrow" is no time of RFC 3339`},
+		{"leap second", form("time", "2016-12-31T23:59:60Z"), `"2016-12-31T23:59:60Z" is a leap second`},
+		{"second 60 of no time", form("time", "2016-13-31T23:59:60Z"), "is no time of RFC 3339"},
+		{"offset of a day", form("time", "2013-03-21T20:04:00+24:00"), "is no time of RFC 3339"},
 		{"reserved simple value", form("simple", int64(24)), "24 is no simple value"},
 		{"simple value with a name", form("simple", int64(20)), "20 is no simple value"},
 		{"negative tag", object{"$tag": int64(-1), "$value": nil}, "-1 is no tag"},
