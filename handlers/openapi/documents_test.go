@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -137,6 +138,31 @@ func TestErrorsAreErrorObjects(t *testing.T) {
 					t.Errorf("%s %s answers %s with schema %q; want %s", method, path, status, ref, object)
 				}
 			}
+		}
+	}
+}
+
+// Each order to a plugin lists the errors that it can end with, and none of another order.
+func TestOrdersToPluginsListTheirErrors(t *testing.T) {
+	t.Parallel()
+	paths := parse3(t, openapi.New("").OpenAPI()).Paths
+	for _, c := range []struct {
+		method, path string
+		own          []string // beside those of every order
+	}{
+		{"POST", "/plugins/{name}/kill", []string{"200"}},
+		{"POST", "/plugins/{name}/start", []string{"200", "502"}},
+		{"POST", "/plugins/{name}/reload", []string{"200", "409", "502"}},
+		{"DELETE", "/plugins/{name}", []string{"204", "409"}},
+	} {
+		want := append([]string{"400", "403", "404", "500", "501", "503", "504"}, c.own...)
+		slices.Sort(want)
+		responses := paths.Value(c.path).GetOperation(c.method).Responses.Map()
+		if got := slices.Sorted(maps.Keys(responses)); !slices.Equal(got, want) {
+			t.Errorf("%s %s lists %q, want %q", c.method, c.path, got, want)
+		}
+		if r := responses["503"]; r != nil && r.Value.Headers["Retry-After"] == nil {
+			t.Errorf("%s %s does not say that Retry-After comes with 503", c.method, c.path)
 		}
 	}
 }
