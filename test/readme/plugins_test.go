@@ -182,6 +182,36 @@ func TestPluginReferenceCompiles(t *testing.T) {
 	}
 }
 
+// TestPluginThatUsesTheCacheCounts runs the plugin of docs/plugins.md that counts in the cache, in a podinfo that has
+// one by the setting that the document names for it.
+func TestPluginThatUsesTheCacheCounts(t *testing.T) {
+	t.Parallel()
+	text := pluginsText(t, "This one counts")
+	setting := regexp.MustCompile("`(--cache-server=[^`]+)`").FindStringSubmatch(text)
+	if setting == nil {
+		t.Fatal("docs/plugins.md does not tell that the plugin needs a cache")
+	}
+	source, plugins := filepath.Join(t.TempDir(), "main.go"), t.TempDir()
+	if err := os.WriteFile(source, []byte(blocks(t, text)[0].text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(plugins, "protocol-grpc-counter"), source)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	podinfo := testkit.StartPodinfo(t, "--plugins-path="+plugins, setting[1])
+	testkit.Eventually(t, time.Minute, "the plugin to be ready", func() bool {
+		return strings.Contains(testkit.Get(t, podinfo.URL+"/plugins/counter").Body, `"ready"`)
+	})
+	podcli := testkit.Build(t, "podcli")
+	for _, want := range []string{"1", "2"} {
+		call := exec.CommandContext(t.Context(), podcli, "plugin", "encode", "counter", podinfo.URL, "--data=x")
+		if out, err := call.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("the plugin answers %s, %v; want %s", out, err, want)
+		}
+	}
+}
+
 var flagName = regexp.MustCompile(`--plugins?-[a-z-]+`)
 
 // TestPluginFlagsAreDocumented compares the flags that docs/plugins.md names with those that podinfo has.
