@@ -25,19 +25,11 @@ func toArray(t pb.DataType, v any) (any, error) {
 	case pb.DataType_String:
 		return packStrings(scalars)
 	}
-	var packed []byte
+	packed := make([]byte, 0, 8+len(scalars)*sizeOf(t)) // 8 for what the last one appends before it is cut
 	for _, s := range scalars {
 		packed = binary.LittleEndian.AppendUint64(packed, bitsOf(s))[:len(packed)+sizeOf(t)]
 	}
-	return nonNil(packed), nil
-}
-
-// nonNil keeps an array without elements apart from a metric without a value.
-func nonNil(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
+	return packed, nil
 }
 
 // sizeOf returns how many bytes a number of the data type t has in an array.
@@ -78,16 +70,20 @@ func packBits(scalars []any) []byte {
 }
 
 func packStrings(scalars []any) (any, error) {
-	var b strings.Builder
+	size := len(scalars)
+	for _, s := range scalars {
+		text, _ := s.(string)
+		size += len(text)
+	}
+	packed := make([]byte, 0, size)
 	for i, s := range scalars {
 		text, _ := s.(string)
 		if strings.ContainsRune(text, 0) {
 			return nil, notation.At(i, errors.New("a text in an array cannot hold a zero byte, which ends it"))
 		}
-		b.WriteString(text)
-		b.WriteByte(0)
+		packed = append(append(packed, text...), 0)
 	}
-	return []byte(b.String()), nil
+	return packed, nil
 }
 
 // fromArray unpacks the elements, which are of the data type t.
@@ -103,9 +99,6 @@ func fromArray(t pb.DataType, packed []byte) (any, error) {
 		return nil, fmt.Errorf("%d bytes are no array of %s, which have %d bytes each", len(packed), t, size)
 	}
 	list := make([]any, len(packed)/size)
-	if len(list) > notation.MaxItems {
-		return nil, notation.ErrTooMany
-	}
 	for i := range list {
 		var element [8]byte
 		copy(element[:], packed[i*size:(i+1)*size])
@@ -136,9 +129,6 @@ func unpackBits(packed []byte) (any, error) {
 	if len(bits) != (n+7)/8 {
 		return nil, fmt.Errorf("an array of %d Boolean has %d bytes after their number, not %d", n, (n+7)/8, len(bits))
 	}
-	if n > notation.MaxItems {
-		return nil, notation.ErrTooMany
-	}
 	list := make([]any, n)
 	for i := range list {
 		list[i] = bits[i/8]&(0x80>>(i%8)) != 0
@@ -157,10 +147,7 @@ func unpackStrings(packed []byte) (any, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("an array of String is not UTF-8")
 	}
-	if strings.Count(text, "\x00") >= notation.MaxItems {
-		return nil, notation.ErrTooMany
-	}
-	list := []any{}
+	list := make([]any, 0, 1+strings.Count(text, "\x00"))
 	for s := range strings.SplitSeq(text, "\x00") {
 		list = append(list, s)
 	}

@@ -345,7 +345,6 @@ func TestDecodeRefuses(t *testing.T) {
 		{"key twice", codectest.Unhex("12144a120a01610a0161120408031001120408031001"), `the property "a" is there twice`},
 		{"columns without types", metricHex(16, "8a01050801120161"),
 			"num_of_columns is 1, and there are 1 columns and 0 types"},
-		{"too many metrics", bytes.Repeat([]byte{0x12, 0}, notation.MaxItems+1), "it has more than 262144 values"},
 		{"too deep", nested(), "it is nested deeper than 32 levels"},
 	}
 	for _, test := range tests {
@@ -355,14 +354,6 @@ func TestDecodeRefuses(t *testing.T) {
 			codectest.Refused(t, err, test.want)
 		})
 	}
-}
-
-// TestTooManyBits has an array that is far smaller as it is sent than as it is decoded.
-func TestTooManyBits(t *testing.T) {
-	t.Parallel()
-	packed := append([]byte{1, 0, 8, 0}, make([]byte, 1<<16+1)...) // 1<<19 + 1 of them
-	_, err := fromArray(11, packed)
-	codectest.Refused(t, err, "it has more than 262144 values")
 }
 
 // nested is a template in a template, and so on.

@@ -12,12 +12,18 @@ import (
 // decode returns what the payload says, in the form that encode reads.
 func decode(data []byte) (any, error) {
 	payload := &pb.Payload{}
-	s := scanner{left: notation.MaxItems}
+	s := scanner{}
 	if err := s.message(payload.ProtoReflect().Descriptor(), data, 0); err != nil {
+		return nil, err
+	}
+	if err := affordable(s.cost); err != nil {
 		return nil, err
 	}
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data, payload); err != nil {
 		return nil, fmt.Errorf("this is no payload of Sparkplug B: %w", err)
+	}
+	if err := affordable(s.cost + arrayCost(payload.Metrics)); err != nil {
+		return nil, err
 	}
 	return fromPayload(payload)
 }
@@ -47,7 +53,7 @@ func put[T any](object map[string]any, name string, field *T, as func(T) any) {
 
 func same[T any](value T) any { return value }
 
-// list makes a list of messages, each by as.
+// list makes a list of messages, each by as. It lets go of the messages, so that not all of both are in memory at once.
 func list[T any](messages []T, as func(T) (any, error)) (any, error) {
 	result := make([]any, len(messages))
 	for i, m := range messages {
@@ -56,6 +62,7 @@ func list[T any](messages []T, as func(T) (any, error)) (any, error) {
 			return nil, notation.At(i, err)
 		}
 		result[i] = v
+		clear(messages[i : i+1])
 	}
 	return result, nil
 }
@@ -163,7 +170,7 @@ func fromProperties(set *pb.Payload_PropertySet) (any, error) {
 		if err != nil {
 			return nil, notation.At(key, err)
 		}
-		object[key] = property
+		object[key], set.Values[i] = property, nil
 	}
 	return object, nil
 }

@@ -15,6 +15,9 @@ import (
 
 // encode returns the payload that value describes, with the fields in the order of their numbers.
 func encode(value any) ([]byte, error) {
+	if err := affordable(costOf(value)); err != nil {
+		return nil, err
+	}
 	payload, err := toPayload(value)
 	if err != nil {
 		return nil, err
@@ -183,10 +186,10 @@ func rowOf(types []pb.DataType) func(any) (*pb.Payload_DataSet_Row, error) {
 		if !ok || len(list) != len(types) {
 			return nil, fmt.Errorf("%s is no row, which is a list of %d values", notation.Show(v), len(types))
 		}
-		row := &pb.Payload_DataSet_Row{}
+		row := &pb.Payload_DataSet_Row{Elements: make([]*pb.Payload_DataSet_DataSetValue, len(list))}
 		for i, element := range list {
 			cell := &pb.Payload_DataSet_DataSetValue{}
-			row.Elements = append(row.Elements, cell)
+			row.Elements[i] = cell
 			if element == nil {
 				continue
 			}

@@ -8,7 +8,8 @@
 // Bytes are base64, a DataSet is {"columns": […], "types": […], "rows": [[…]]}, a Template {"isDefinition": …,
 // "templateRef": …, "version": …, "metrics": […], "parameters": [{"name": …, "type": …, "value": …}]}, and properties
 // {"key": {"type": …, "value": …}}. NaN and the infinities are text. A value that its data type does not
-// allow is refused.
+// allow is refused, and so is a payload whose parts take more than 16 MiB of memory. 30,000 metrics with a name, a
+// time, a data type and a value take less.
 package main
 
 import (

@@ -10,10 +10,10 @@ import (
 	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
 )
 
-// scanner looks through a message before it is read: 2 bytes can be a metric, which takes 500 in memory. It also looks
-// at the texts, which syntax proto2 lets be anything.
+// scanner looks through a message before it is read, for what it will take in memory. It also looks at the texts, which
+// syntax proto2 lets be anything.
 type scanner struct {
-	left int // fields that there may be yet
+	cost int64 // of what was seen
 }
 
 // message returns what is wrong with a message. What is no message at all is left to those who read it.
@@ -30,9 +30,7 @@ func (s *scanner) message(d protoreflect.MessageDescriptor, data []byte, depth i
 		if length < 0 {
 			return nil
 		}
-		if s.left--; s.left < 0 {
-			return notation.ErrTooMany
-		}
+		s.cost += valueCost
 		if f := d.Fields().ByNumber(number); f != nil && kind == protowire.BytesType {
 			if err := s.field(f, data[n:], depth); err != nil {
 				return err
@@ -47,11 +45,17 @@ func (s *scanner) field(f protoreflect.FieldDescriptor, data []byte, depth int) 
 	content, _ := protowire.ConsumeBytes(data)
 	switch f.Kind() {
 	case protoreflect.MessageKind:
+		s.cost += messageCost(f.Message())
 		return s.message(f.Message(), content, depth+1)
 	case protoreflect.StringKind:
+		s.cost += int64(len(content))
 		if !utf8.Valid(content) {
 			return fmt.Errorf("a %s is not UTF-8", f.Name())
 		}
+	case protoreflect.BytesKind:
+		s.cost += int64(len(content))
+	default: // numbers, packed: each has a byte or more
+		s.cost += valueCost * int64(len(content))
 	}
 	return nil
 }
