@@ -21,19 +21,29 @@ var errUnmounted = errors.New("another file system is there, with no plugin in i
 
 // mark is what a file looks like from outside. That of a file that is not there is the zero value.
 type mark struct {
-	info fs.FileInfo // of the file itself, where a link leads to one in the directory
-	link string      // where a link leads to
+	entry fs.FileInfo // of what has the name
+	file  fs.FileInfo // of the file itself, where that is a link to one in the directory
+	link  string      // where a link leads to
 }
 
-func (m mark) absent() bool { return m.info == nil }
+func (m mark) absent() bool { return m.file == nil }
 
 func (m mark) equal(o mark) bool {
 	if m.absent() || o.absent() {
 		return m.absent() && o.absent()
 	}
-	// The mode is compared too, since a file that could not be read may be worth another try when it changes.
-	return m.link == o.link && os.SameFile(m.info, o.info) && m.info.Size() == o.info.Size() &&
-		m.info.ModTime().Equal(o.info.ModTime()) && m.info.Mode() == o.info.Mode()
+	return m.link == o.link && same(m.entry, o.entry) && same(m.file, o.file)
+}
+
+// same tells whether nothing seems to have happened to a file between two looks at it.
+//
+// The time of its last change of any kind is compared too. A file that was deleted and put back from a backup may have
+// its old content, time and even inode, but whoever saw to the deletion without us has forgotten the plugin, and waits
+// to be told of it. And a file that could not be read may be worth another try when it is somebody else's now. That a
+// second name for the file counts as a change costs but a look at its content.
+func same(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.Mode() == b.Mode() &&
+		a.ModTime().Equal(b.ModTime()) && ctime(a).Equal(ctime(b))
 }
 
 // snapshot is what a look at the directory shows.
@@ -130,7 +140,7 @@ func (s *snapshot) inspect(root *os.Root, name string) {
 func inspect(root *os.Root, name string) (mark, error) {
 	info, err := root.Lstat(name)
 	if err != nil || info.Mode().Type() != fs.ModeSymlink {
-		return mark{info: info}, err
+		return mark{entry: info, file: info}, err
 	}
 	link, err := root.Readlink(name)
 	if err != nil {
@@ -144,12 +154,12 @@ func inspect(root *os.Root, name string) (mark, error) {
 	target, err := root.Stat(name)
 	switch {
 	case err == nil:
-		return mark{info: target, link: link}, nil
+		return mark{entry: info, file: target, link: link}, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return mark{link: link}, err
 	}
 	// A link out of the directory, or one that cannot be followed. That is for the stage to refuse.
-	return mark{info: info, link: link}, nil
+	return mark{entry: info, file: info, link: link}, nil
 }
 
 // newest returns up to most of the names whose text is not as it was, in order, and how many more there are.

@@ -164,6 +164,27 @@ func TestChanges(t *testing.T) {
 					must(t, errors.Join(os.Remove(in(cbor)), os.Rename(in(".next"), in(cbor))))
 				}, []string{"changed " + cbor},
 			},
+			{"linked to", func() { must(t, os.Link(in(cbor), in(".backup"))) }, []string{"changed " + cbor}},
+			{
+				"deleted and linked back",
+				func() { must(t, errors.Join(os.Remove(in(cbor)), os.Link(in(".backup"), in(cbor)))) },
+				[]string{"changed " + cbor},
+			},
+			{
+				"deleted and copied back with its time",
+				func() {
+					info, err := os.Stat(in(cbor))
+					must(t, err)
+					must(t, errors.Join(os.Remove(in(".backup")), os.Remove(in(cbor))))
+					must(t, os.WriteFile(in(".next"), []byte("4"), info.Mode()))
+					must(t, os.Chtimes(in(".next"), old, info.ModTime()))
+					must(t, os.Rename(in(".next"), in(cbor)))
+				}, []string{"changed " + cbor},
+			},
+			{
+				"given to who owns it", func() { must(t, os.Chown(in(cbor), os.Getuid(), os.Getgid())) },
+				[]string{"changed " + cbor},
+			},
 			{
 				"renamed", func() { must(t, os.Rename(in(cbor), in(msgpack))) },
 				[]string{"removed " + cbor, "added " + msgpack},
@@ -180,6 +201,11 @@ func TestChanges(t *testing.T) {
 			},
 			{"replaced by a link", func() { link("v1/cbor", cbor) }, []string{"changed " + cbor}},
 			{"led elsewhere", func() { link("v2/cbor", cbor) }, []string{"changed " + cbor}},
+			{
+				"deleted and led there again",
+				func() { must(t, errors.Join(os.Remove(in(cbor)), os.Symlink("v2/cbor", in(cbor)))) },
+				[]string{"changed " + cbor},
+			},
 			{"led to nothing", func() { link("v3/cbor", cbor) }, []string{"removed " + cbor}},
 			{"led through a link", func() {
 				link("v1", ".current")
