@@ -34,17 +34,20 @@
 //
 // The new process is started and asked before the old one is touched; then the view names the new one, the old one
 // finishes the calls that it has, which a call's timeout bounds, and is killed. A reload that fails leaves the old one
-// serving, and tells why in Status.Error. A reload by request always replaces the process; one by a change of the file
-// only when the content did change, and any number of changes during a reload are one reload after it.
+// serving, and tells why in Status.Error; if the old one crashed meanwhile, it is started again from its copy. A reload
+// by request always replaces the process; one by a change of the file only when the content did change, and any number
+// of changes during a reload are one reload after it.
 //
 // # Crashes
 //
 // A process that ends, a connection that ends while its process lives, and a process that no longer answers pings are
 // all crashes: what is left is killed and a new process is started from the copy that is staged, at once the first
 // time and then after a pause that doubles. A process that does not come up is a crash too, but the next pause is
-// longer, because what never served is not likely to in ten milliseconds. Served well for a minute, a plugin starts
-// from the first pause again; five crashes within ten minutes make it failed. What only passes, such
-// as a volume that is full, makes nothing failed: it is tried again for as long as it lasts.
+// longer, because what never served is not likely to in ten milliseconds. It is then the file as it is now that is
+// started, and if that cannot be, the copy that served. A file that could not be used is looked at again once the copy
+// serves. Served well for a minute, a plugin starts from the first pause again; five crashes within ten minutes make it
+// failed. What only passes, such as a volume that is full, makes nothing failed: it is tried again for as long as it
+// lasts.
 //
 // A call whose connection ended is made once more, on a fresh instance, and calls that come while the fresh instance is
 // on its way wait for it briefly: nobody sees a crash that is mended in milliseconds. What is made once more may have

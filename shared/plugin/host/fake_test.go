@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/rpc"
@@ -27,15 +28,16 @@ type world struct {
 	changes chan watch.Change
 	logs    *test.Hook
 
-	mu        sync.Mutex
-	content   string        // of the file, which stands for its checksum
-	unusable  error         // of the file
-	stuck     chan struct{} // until when the volume does not answer; nil is not at all
-	stillborn error         // of the processes
-	slow      time.Duration
-	staged    int // copies that are not released
-	processes []*fakeProcess
-	serve     func(ctx context.Context, p *fakeProcess, value any) (any, error)
+	mu         sync.Mutex
+	content    string           // of the file, which stands for its checksum
+	unusable   error            // of the file
+	stuck      chan struct{}    // until when the volume does not answer; nil is not at all
+	stillborn  error            // of the processes
+	stillborns map[string]error // of those of some contents
+	slow       time.Duration
+	staged     int // copies that are not released
+	processes  []*fakeProcess
+	serve      func(ctx context.Context, p *fakeProcess, value any) (any, error)
 }
 
 // newWorld returns a world whose file is not there yet.
@@ -74,7 +76,7 @@ func (w *world) Release(stage.File) {
 
 func (w *world) launch(ctx context.Context, f stage.File) (process, error) {
 	w.mu.Lock()
-	slow, stillborn := w.slow, w.stillborn
+	slow, stillborn := w.slow, cmp.Or(w.stillborn, w.stillborns[f.SHA256])
 	w.mu.Unlock()
 	if slow > 0 {
 		timer := time.NewTimer(slow)

@@ -16,6 +16,12 @@ type lease struct {
 	holders int
 }
 
+// hold counts in one more who needs the lease.
+func (l *lease) hold() *lease {
+	l.holders++
+	return l
+}
+
 // instance is one process of a plugin with the calls that are in it.
 type instance struct {
 	process

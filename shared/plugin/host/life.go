@@ -16,15 +16,27 @@ import (
 // attempt is one try to bring up an instance. What it is made of may arrive when it is no longer wanted: only the
 // plugin's current attempt counts.
 type attempt struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	reload  bool   // an instance serves when it begins
-	asked   bool   // by a request, so that even an unchanged file counts
-	mending bool   // after a crash of an instance that served
-	restart bool   // after a crash, and not started yet
-	paused  bool   // until the pause after the crash is over
-	lease   *lease // the copy to start; nil until there is one
-	waiting []reply
+	ctx      context.Context
+	cancel   context.CancelFunc
+	reload   bool   // an instance serves when it begins
+	asked    bool   // by a request, so that even an unchanged file counts
+	mending  bool   // after a crash of an instance that served
+	restart  bool   // after a crash, and not started yet
+	paused   bool   // until the pause after the crash is over
+	lease    *lease // the copy to start; nil until there is one
+	fallback *lease // the copy that served until a crash, for a file that cannot take its place; nil if there is none
+	staged   bool   // starts the fallback, and not the file as it is now
+	waiting  []reply
+}
+
+// next returns the attempt that follows one that failed. It starts what that did not: the fallback, if there is one, or
+// the file.
+func (a *attempt) next() *attempt {
+	next := &attempt{
+		mending: a.mending, restart: a.restart, fallback: a.fallback, staged: a.fallback != nil && !a.staged,
+	}
+	a.fallback = nil
+	return next
 }
 
 // try makes an attempt the plugin's current one.
@@ -33,23 +45,19 @@ func (p *plugin) try(a *attempt) {
 	p.attempt = a
 }
 
-// end takes an attempt's place away from it.
+// end takes an attempt's place and its fallback away from it.
 func (p *plugin) end(a *attempt) {
 	a.cancel()
 	p.attempt = nil
+	p.drop(a.fallback)
 }
 
 // abandon gives up the current attempt, if there is one, and tells those who wait for it.
 func (p *plugin) abandon(err error) {
-	a := p.attempt
-	if a == nil {
-		return
+	if a := p.attempt; a != nil {
+		p.end(a)
+		p.answer(a.waiting, err)
 	}
-	p.end(a)
-	if a.paused {
-		p.drop(a.lease)
-	}
-	p.answer(a.waiting, err)
 }
 
 // start begins to bring up an instance of the file as it is now.
@@ -190,28 +198,45 @@ func (p *plugin) watch(i *instance) {
 // conclude ends an attempt that left the plugin with an instance that serves.
 func (p *plugin) conclude(a *attempt, err error) {
 	p.end(a)
+	p.tell(a, err)
+}
+
+// tell answers those who waited for an attempt that ended, and sees to what changed meanwhile.
+func (p *plugin) tell(a *attempt, err error) {
 	p.answer(a.waiting, err)
 	if p.dirty {
 		p.changed()
 	}
 }
 
-// unusable is the end of an attempt whose file cannot be run. To try it again before it changes would be in vain.
+// unusable is the end of an attempt whose file cannot be run. To try it again before it changes would be in vain. What
+// crashed meanwhile is not lost over it.
 func (p *plugin) unusable(a *attempt, err error) {
-	if p.current != nil {
+	switch {
+	case p.current != nil:
 		p.reloadFailed(a, err)
-		return
+	case a.fallback != nil && !a.staged && !p.crashes.many(p.parts.pace):
+		p.fallBack(a, err)
+	default:
+		p.lapse(a)
+		p.enter(contract.Failed, err.Error())
+		p.tell(a, p.broken(err))
 	}
+}
+
+// fallBack goes on with the copy that served last in place of a file that cannot be run. That is no crash, but it comes
+// after one, whose pause it keeps.
+func (p *plugin) fallBack(a *attempt, err error) {
+	p.log.WithError(err).Warn("plugin's file cannot be used, what served last is started again")
+	next, pause := a.next(), p.parts.pace.pauseAt(max(p.crashes.level-afterService, 0))
 	p.lapse(a)
-	p.enter(contract.Failed, err.Error())
-	p.answer(a.waiting, p.broken(err))
-	if p.dirty {
-		p.changed()
-	}
+	p.postpone(next, pause, fmt.Errorf("it crashed, and its file cannot be used: %w", err))
+	p.tell(a, p.broken(err))
 }
 
 // lapse ends an attempt that left the plugin without an instance.
 func (p *plugin) lapse(a *attempt) {
+	p.behind = true
 	p.end(a)
 	if a.reload {
 		p.series.reloads[failed].Inc()
@@ -262,12 +287,10 @@ func (p *plugin) stillborn(a *attempt, err error) {
 		return
 	}
 	p.log.WithError(err).Warn("plugin did not come up")
+	next := a.next()
 	p.lapse(a)
-	p.recover(&attempt{mending: a.mending}, afterNoService, err)
-	p.answer(a.waiting, p.broken(err))
-	if p.dirty {
-		p.changed()
-	}
+	p.recover(next, afterNoService, err)
+	p.tell(a, p.broken(err))
 }
 
 // crashed is the end of an instance that nobody asked for.
@@ -284,19 +307,19 @@ func (p *plugin) crashed(i *instance, cause error) {
 	}
 	p.current = nil
 	if p.attempt != nil {
-		p.succeed(p.attempt, cause)
+		p.succeed(p.attempt, i, cause)
 	} else {
-		i.lease.holders++
-		p.recover(&attempt{mending: true, lease: i.lease}, afterService, cause)
+		p.recover(&attempt{mending: true, fallback: i.lease.hold(), staged: true}, afterService, cause)
 	}
 	p.retire(i, 0)
 }
 
-// succeed makes a reload whose old instance crashed the start of a fresh one.
-func (p *plugin) succeed(a *attempt, cause error) {
+// succeed makes a reload whose old instance crashed the start of a fresh one. What the old one ran is kept until it is
+// known whether that comes up.
+func (p *plugin) succeed(a *attempt, i *instance, cause error) {
 	p.crashes.level += afterService
 	p.crashes.add(time.Now(), p.parts.pace)
-	a.mending = true
+	a.mending, a.fallback = true, i.lease.hold()
 	p.enter(contract.Crashed, cause.Error())
 	if a.lease == nil {
 		a.restart = true
@@ -311,13 +334,19 @@ func (p *plugin) succeed(a *attempt, cause error) {
 func (p *plugin) recover(a *attempt, weight int, cause error) {
 	pause := p.crashes.pause(weight, p.parts.pace)
 	if !passing(cause) && !p.crashes.add(time.Now(), p.parts.pace) {
-		p.drop(a.lease)
+		p.drop(a.fallback)
 		p.enter(contract.Crashed, cause.Error())
 		p.enter(contract.Failed, fmt.Sprintf("it crashed %d times within %s, and is left alone until it is started or its "+
 			"file changes; the last time: %v", p.parts.pace.crashes, p.parts.pace.window, cause))
 		return
 	}
-	a.restart, a.paused = true, true
+	a.restart = true
+	p.postpone(a, pause, cause)
+}
+
+// postpone makes an attempt the plugin's current one, and goes on with it after a pause.
+func (p *plugin) postpone(a *attempt, pause time.Duration, cause error) {
+	a.paused = true
 	p.try(a)
 	p.enter(contract.Crashed, cause.Error())
 	if pause == 0 {
@@ -343,10 +372,11 @@ func (p *plugin) resume(a *attempt) {
 		return
 	}
 	a.paused = false
-	if a.lease == nil {
+	if !a.staged {
 		p.copy(a)
 		return
 	}
+	a.lease = a.fallback.hold()
 	p.launch(a)
 }
 
@@ -376,7 +406,7 @@ func (p *plugin) retire(i *instance, patience time.Duration) {
 	})
 }
 
-// drop gives back a lease, if there is one.
+// drop gives back what was held of a lease, if there is one.
 func (p *plugin) drop(l *lease) {
 	if l == nil {
 		return

@@ -786,6 +786,101 @@ func TestCrashDuringReloadThatFails(t *testing.T) {
 	})
 }
 
+// TestWhatServedLastIsStartedWhenTheFileCannotBe: a crash during a reload that fails, and before one, is mended with the
+// copy that served, however the file fails.
+func TestWhatServedLastIsStartedWhenTheFileCannotBe(t *testing.T) {
+	crash := func(w *world) { w.last().die("signal: killed") }
+	for name, spoil := range map[string]func(w *world){
+		"it is no program": func(w *world) {
+			w.set(func() { w.stillborns = map[string]error{"2": contract.ErrBroken} })
+			w.change("2")
+			crash(w)
+		},
+		"it does not come up": func(w *world) {
+			w.set(func() { w.stillborns = map[string]error{"2": errors.New("what a mess")} })
+			w.change("2")
+			crash(w)
+		},
+		"it is refused while it is looked at": func(w *world) {
+			volume := make(chan struct{})
+			w.set(func() { w.stuck, w.unusable = volume, fmt.Errorf("no such sum: %w", stage.ErrUnlisted) })
+			w.change("2")
+			crash(w)
+			w.wants(contract.Crashed)
+			w.set(func() { w.stuck = nil })
+			close(volume)
+		},
+		"there is no room for it": func(w *world) {
+			volume := make(chan struct{})
+			w.set(func() { w.stuck, w.unusable = volume, fmt.Errorf("cannot stage it: %w", syscall.ENOSPC) })
+			w.change("2")
+			crash(w)
+			w.wants(contract.Crashed)
+			w.set(func() { w.stuck = nil })
+			close(volume)
+		},
+		"it comes during the pause": func(w *world) {
+			crash(w)
+			after(time.Second)
+			crash(w)
+			w.wants(contract.Backoff)
+			w.set(func() { w.unusable = errors.New("no program") })
+			w.change("2")
+		},
+		"it is tried because the copy does not come up at once": func(w *world) {
+			w.set(func() {
+				w.content, w.unusable = "2", errors.New("no program")
+				w.stillborns = map[string]error{"1": errors.New("what a mess")}
+			})
+			crash(w)
+			after(400 * time.Millisecond)
+			w.wants(contract.Backoff)
+			w.set(func() { w.stillborns = nil })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.up()
+				w.set(func() { w.slow = 400 * time.Millisecond })
+				spoil(w)
+				synctest.Wait()
+				if _, err := w.host.Encode(w.t.Context(), fakeName, nil); err != nil {
+					w.t.Errorf("a call meanwhile: %v", err)
+				}
+				after(5 * time.Second)
+				if s := w.wants(contract.Ready); s.SHA256 != "1" || !strings.Contains(s.Error, "last reload failed") {
+					w.t.Errorf("it is %+v, want what served and why the file does not", s)
+				}
+			})
+		})
+	}
+}
+
+// TestCrashesBetweenLooksAtABadFileFail: a file that cannot be used is no way around the pauses.
+func TestCrashesBetweenLooksAtABadFileFail(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		w.set(func() { w.unusable = errors.New("no program") })
+		w.change("2")
+		for crashes := 1; ; crashes++ {
+			volume := make(chan struct{})
+			w.set(func() { w.stuck = volume })
+			w.tell(watch.Changed)
+			w.last().die("signal: killed")
+			synctest.Wait()
+			w.set(func() { w.stuck = nil })
+			close(volume)
+			after(time.Second)
+			if s, err := w.host.Get(fakeName); err != nil || s.State != contract.Ready {
+				if s = w.wants(contract.Failed); crashes != 5 || s.Restarts != 4 {
+					w.t.Errorf("after %d crashes it is %+v", crashes, s)
+				}
+				return
+			}
+		}
+	})
+}
+
 func TestReloadFinishesTheCallsOfTheOldOne(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()

@@ -61,17 +61,15 @@ func (p *plugin) orderKill(r reply) {
 	p.stop("it was killed on request, until it is started or its file changes", p.parts.pace.drain)
 }
 
-// begin starts the plugin of its file as it is now, as if it had never crashed. Who waits for the attempt before waits
-// on.
+// begin starts the plugin of its file as it is now, as if it had never crashed. It takes over what the attempt before
+// it was for, and who waits for that.
 func (p *plugin) begin(asked bool, waiting []reply) {
 	a := &attempt{asked: asked, waiting: waiting}
 	if last := p.attempt; last != nil {
-		p.end(last)
-		if last.paused {
-			p.drop(last.lease)
-		}
 		a.reload, a.mending, a.restart = last.reload, last.mending, last.restart
+		a.fallback, last.fallback = last.fallback, nil
 		a.waiting = append(last.waiting, waiting...)
+		p.end(last)
 	}
 	p.crashes = crashes{}
 	p.start(a)

@@ -62,8 +62,11 @@ func (c *crashes) add(now time.Time, p pace) (ok bool) {
 		c.recent = c.recent[1:]
 	}
 	c.recent = append(c.recent, now)
-	return len(c.recent) < p.crashes
+	return !c.many(p)
 }
+
+// many tells whether there were too many when the last one was noted.
+func (c *crashes) many(p pace) bool { return len(c.recent) >= p.crashes }
 
 // pause returns the pause before the next start, and makes the one after that longer.
 func (c *crashes) pause(weight int, p pace) time.Duration {
