@@ -239,6 +239,31 @@ func TestDecodeLeniently(t *testing.T) {
 	}
 }
 
+// TestEncodeLeniently has whole numbers as some clients write them.
+func TestEncodeLeniently(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name       string
+		give, same any
+	}{
+		{"Int32", metric("Int32", -5.0), metric("Int32", int64(-5))},
+		{"UInt64", metric("UInt64", float64(1<<63)), metric("UInt64", uint64(1<<63))},
+		{"array", metric("Int8Array", []any{1.0, int64(2)}), metric("Int8Array", []any{int64(1), int64(2)})},
+		{"time and sequence", object{"timestamp": 1486144502122.0, "seq": 2.0},
+			object{"timestamp": int64(1486144502122), "seq": int64(2)}},
+	}
+	for _, test := range tests {
+		got, err := encode(test.give)
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if want, err := encode(test.same); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is encoded as %x; want %x, %v", test.name, got, want, err)
+		}
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	of := func(m object) object { return object{"metrics": []any{m}} }
@@ -269,6 +294,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"Int8 too small", metric("Int8", int64(-129)), "-129 is no Int8"},
 		{"UInt8 negative", metric("UInt8", int64(-1)), "-1 is no UInt8, which is a whole number from 0 to 255"},
 		{"Int64 too large", metric("Int64", uint64(math.MaxUint64)), "18446744073709551615 is no Int64"},
+		{"Int8 too large as a float", metric("Int8", 128.0), "128.0 is no Int8, which is a whole number from -128 to 127"},
 		{"Int32 with a fraction", metric("Int32", 1.5), "1.5 is no Int32"},
 		{"Int32 as text", metric("Int32", "1"), `"1" is no Int32`},
 		{"Float too large", metric("Float", 1e300), "1e+300 is too large for a Float, which has 32 bits; make it a Double"},

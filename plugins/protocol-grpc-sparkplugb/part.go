@@ -99,7 +99,7 @@ func toBool(v any) (bool, error) {
 
 // toUnsigned reads a whole number that is not negative.
 func toUnsigned(v any) (uint64, error) {
-	switch n := v.(type) {
+	switch n := notation.Whole(v).(type) {
 	case uint64:
 		return n, nil
 	case int64:

@@ -101,7 +101,7 @@ func toScalar(t pb.DataType, v any) (any, error) {
 func toInteger(t pb.DataType, i integer, v any) (any, error) {
 	least, most := i.bounds()
 	var bits uint64
-	switch n := v.(type) {
+	switch n := notation.Whole(v).(type) {
 	case int64:
 		bits = uint64(n) //nolint:gosec // two's complement
 		if n < least || n >= 0 && bits > most {

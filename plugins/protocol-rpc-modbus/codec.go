@@ -73,7 +73,7 @@ func whole(v any, most int) (int, error) {
 	if n, ok := v.(uint64); ok && n <= uint64(most) { //nolint:gosec // not negative
 		return int(n), nil //nolint:gosec // not above most
 	}
-	if n, ok := v.(int64); ok && n >= 0 && n <= int64(most) {
+	if n, ok := notation.Whole(v).(int64); ok && n >= 0 && n <= int64(most) {
 		return int(n), nil
 	}
 	return 0, fmt.Errorf("%s is no whole number from 0 to %d", notation.Show(v), most)

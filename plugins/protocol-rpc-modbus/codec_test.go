@@ -152,6 +152,8 @@ func TestEncodeShort(t *testing.T) {
 			"address": int64(1), "values": []any{false}}, "000000000006010500010000"},
 		{"kind of an exception", object{"transport": "tcp", "unit": int64(1), "function": int64(3), "exception": int64(11)},
 			"000000000003" + "01830b"},
+		{"numbers as some clients write them", object{"transport": "tcp", "unit": 17.0, "kind": "request", "function": 6.0,
+			"address": 1.0, "values": []any{3.0}}, "000000000006" + "110600010003"},
 	}
 	for _, test := range tests {
 		encoded, err := encode(test.give)
@@ -197,6 +199,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"too many values", with(write, object{"values": make([]any, 124)}), "an array of 124 is no list of 1 to 123"},
 		{"value too large", with(write, object{"values": []any{int64(65536)}}),
 			`$["values"][0]: 65536 is no whole number from 0 to 65535`},
+		{"float too large", with(write, object{"unit": 248.0}), `$["unit"]: 248.0 is no whole number from 0 to 247`},
 		{"value with a fraction", with(write, object{"values": []any{1.5}}), "1.5 is no whole number"},
 		{"number for a coil", with(write, object{"function": int64(15)}), "1 is neither true nor false"},
 		{"wrong quantity", with(write, object{"quantity": int64(2)}), "it is 2, and there are 1 values"},

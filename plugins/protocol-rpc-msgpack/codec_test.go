@@ -134,6 +134,7 @@ func TestEncodeOnly(t *testing.T) {
 		{form("time", "2013-03-21T21:04:00+01:00"), "d6ff514b67b0"},
 		{object{"b": nil, "a": nil, "": nil}, "83a0c0a161c0a162c0"},
 		{object{"$ext": int64(1), "$data": "EA=="}, "d40110"},
+		{object{"$ext": 1.0, "$data": "EA=="}, "d40110"},
 	}
 	for _, test := range tests {
 		encoded, err := encode(test.give)

@@ -186,7 +186,7 @@ func twice(key any) error {
 }
 
 func (e *encoder) extension(number, content any) error {
-	n, ok := number.(int64)
+	n, ok := notation.Whole(number).(int64)
 	if !ok || n < math.MinInt8 || n > math.MaxInt8 {
 		return fmt.Errorf("%s is no extension type; types are numbered -128 to 127", notation.Show(number))
 	}

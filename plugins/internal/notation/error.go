@@ -56,8 +56,10 @@ func Show(v any) string {
 		return "null"
 	case string:
 		return strconv.Quote(shortened(v))
-	case bool, int64, uint64, float64:
+	case bool, int64, uint64:
 		return fmt.Sprint(v)
+	case float64:
+		return showFloat(v)
 	case []byte:
 		return fmt.Sprintf("a value of %d bytes", len(v))
 	case []any:
@@ -66,6 +68,15 @@ func Show(v any) string {
 		return "an object"
 	}
 	return fmt.Sprintf("a value of the Go type %T", v)
+}
+
+// showFloat writes 17.0 for what a whole number would look like too.
+func showFloat(f float64) string {
+	text := fmt.Sprint(f)
+	if strings.ContainsAny(text, ".eIN") { // a fraction, an exponent, Inf or NaN
+		return text
+	}
+	return text + ".0"
 }
 
 func shortened(s string) string {

@@ -111,6 +111,21 @@ func Float(v any) (float64, error) {
 	return 0, fmt.Errorf(`%s is none of "NaN", "Infinity" and "-Infinity"; other numbers are written as they are`, Show(v))
 }
 
+// Whole returns v as package contract has whole numbers when it is a float64 that is exactly one, within 64 bits, and
+// else v itself: some clients write 17.0 for what is 17 by its meaning.
+func Whole(v any) any {
+	f, ok := v.(float64)
+	switch {
+	case !ok || f != math.Trunc(f):
+		return v
+	case f >= -1<<63 && f < 1<<63:
+		return int64(f)
+	case f >= 1<<63 && f < 1<<64:
+		return uint64(f)
+	}
+	return v
+}
+
 // FromFloat returns f, in a form when JSON cannot hold it.
 func FromFloat(f float64) any {
 	if text := FloatName(f); text != "" {

@@ -113,6 +113,45 @@ func TestWriting(t *testing.T) {
 	}
 }
 
+func TestWhole(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ give, want any }{
+		{17.0, int64(17)},
+		{-17.0, int64(-17)},
+		{math.Copysign(0, -1), int64(0)},
+		{-float64(1 << 63), int64(math.MinInt64)},
+		{float64(1 << 63), uint64(1 << 63)},
+		{float64(1 << 64), float64(1 << 64)},
+		{-float64(1<<63) - 2048, -float64(1<<63) - 2048},
+		{17.5, 17.5},
+		{math.Inf(1), math.Inf(1)},
+		{int64(1), int64(1)},
+		{uint64(math.MaxUint64), uint64(math.MaxUint64)},
+		{"1", "1"},
+	}
+	for _, test := range tests {
+		if got := notation.Whole(test.give); got != test.want {
+			t.Errorf("Whole(%T %v) = %T %v, want %T %v", test.give, test.give, got, got, test.want, test.want)
+		}
+	}
+	if nan, ok := notation.Whole(math.NaN()).(float64); !ok || !math.IsNaN(nan) {
+		t.Errorf("Whole(NaN) = %v", nan)
+	}
+}
+
+// TestShowNumbers tells the numbers apart that JSON writes differently: 17 is not 17.0.
+func TestShowNumbers(t *testing.T) {
+	t.Parallel()
+	tests := map[any]string{
+		int64(17): "17", uint64(17): "17", 17.0: "17.0", 1.5: "1.5", 1e300: "1e+300", math.Inf(1): "+Inf",
+	}
+	for give, want := range tests {
+		if got := notation.Show(give); got != want {
+			t.Errorf("%T %v is shown as %s, want %s", give, give, got, want)
+		}
+	}
+}
+
 func TestErrorsSayWhere(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no")
