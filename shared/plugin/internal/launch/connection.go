@@ -94,7 +94,7 @@ func (c *connection) dial(ctx context.Context) (goplugin.ClientProtocol, error) 
 	if c.config.TLSConfig != nil {
 		conn = tls.Client(conn, c.config.TLSConfig)
 	}
-	client, err := goplugin.NewRPCClient(conn, c.config.Plugins)
+	client, err := goplugin.NewRPCClient(wire.Guard(conn, c.runner.expel), c.config.Plugins)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err

@@ -328,6 +328,39 @@ func TestStreamsOfGoPluginAreBounded(t *testing.T) {
 	}
 }
 
+// Each stream that a plugin opens over net/rpc would keep a goroutine of its host.
+func TestPluginThatOpensAStreamIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, mtls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("mutual TLS %t", mtls), func(t *testing.T) {
+			t.Parallel()
+			o, hook := options(t)
+			o.MTLS = mtls
+			p := start(t, o, binary(t, contract.RPC, "serves"))
+			if err := order(t, p, "dial"); !wire.Lost(err) {
+				t.Errorf("the call: %v, want the connection lost", err)
+			}
+			exit(t, p)
+			if got := p.Exit(); got != "signal: killed" {
+				t.Errorf("the process ended with %q", got)
+			}
+			if !errorLogged(hook, "which only its host may") {
+				t.Error("the log does not say why")
+			}
+		})
+	}
+}
+
+// errorLogged tells whether the error of a line has the text.
+func errorLogged(hook *test.Hook, text string) bool {
+	for _, entry := range hook.AllEntries() {
+		if err, ok := entry.Data[logrus.ErrorKey].(error); ok && strings.Contains(err.Error(), text) {
+			return true
+		}
+	}
+	return false
+}
+
 // The headers of an answer are no way around the bound of its value.
 func TestHeadersOfAnAnswerAreBounded(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,13 @@ func (r *runner) refuse(err error) {
 	r.refused = err
 }
 
+// expel ends the process of a plugin that sent what it must not.
+func (r *runner) expel(err error) {
+	r.log.WithError(err).Error("The plugin is ended for what it sent")
+	r.refuse(err)
+	r.abort()
+}
+
 // fault is the error of a start for people, when go-plugin's is err.
 func (r *runner) fault(ctx context.Context, err error) error {
 	r.mu.Lock()

@@ -47,9 +47,15 @@ func main() {
 	case mode == "other":
 		name.Transport = contract.GRPC
 	}
+	brokers := make(chan *goplugin.MuxBroker, 1)
+	sets := wire.ServerSets(echo{brokers})
+	if name.Transport == contract.RPC {
+		set := wire.Only(name.Transport, sets)[1]
+		set[wire.Dispensed] = &brokered{set[wire.Dispensed], brokers}
+	}
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  wire.Handshake(),
-		VersionedPlugins: wire.Only(name.Transport, wire.ServerSets(echo{})),
+		VersionedPlugins: wire.Only(name.Transport, sets),
 		GRPCServer: func(o []grpc.ServerOption) *grpc.Server {
 			if mode == "stdio" {
 				o = append(o, grpc.StreamInterceptor(large))
@@ -60,6 +66,17 @@ func main() {
 			return goplugin.DefaultGRPCServer(o)
 		},
 	})
+}
+
+// brokered hands the broker of its connection over.
+type brokered struct {
+	goplugin.Plugin
+	brokers chan<- *goplugin.MuxBroker
+}
+
+func (p *brokered) Server(b *goplugin.MuxBroker) (any, error) {
+	p.brokers <- b
+	return p.Plugin.Server(b)
 }
 
 // headers answers each call of the protocol but the one of Info with a mebibyte of headers.
@@ -169,7 +186,7 @@ func forever() {
 }
 
 // echo returns what it gets, after it did what that asks for.
-type echo struct{}
+type echo struct{ brokers <-chan *goplugin.MuxBroker }
 
 func (echo) Info(context.Context) (contract.Info, error) {
 	return contract.Info{Name: "Echo", Version: "1", ContentType: "text/plain"}, nil
@@ -177,7 +194,7 @@ func (echo) Info(context.Context) (contract.Info, error) {
 
 func (echo) Decode(_ context.Context, value any) (any, error) { return value, nil }
 
-func (echo) Encode(ctx context.Context, value any) (any, error) {
+func (e echo) Encode(ctx context.Context, value any) (any, error) {
 	order, _ := value.(string)
 	switch order {
 	case "exit":
@@ -197,6 +214,9 @@ func (echo) Encode(ctx context.Context, value any) (any, error) {
 		fmt.Fprintln(os.Stderr, "to stderr")
 	case "orphan":
 		return orphan()
+	case "dial":
+		_, err := (<-e.brokers).Dial(7)
+		return nil, err
 	case "eat":
 		return nil, eat()
 	}
