@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/rpc"
 	"sync"
 	"testing"
@@ -21,6 +23,9 @@ import (
 
 const fakeName = "protocol-rpc-fake"
 
+// errNoCopy is that of a start without the file.
+var errNoCopy = fmt.Errorf("%w: %w", contract.ErrBroken, fs.ErrNotExist)
+
 // world is a host whose files and processes do what a test says.
 type world struct {
 	t       testing.TB
@@ -35,7 +40,8 @@ type world struct {
 	stillborn  error            // of the processes
 	stillborns map[string]error // of those of some contents
 	slow       time.Duration
-	staged     int // copies that are not released
+	taken      bool // the copies that were made so far, by what cleans up
+	staged     int  // copies that are not released
 	processes  []*fakeProcess
 	serve      func(ctx context.Context, p *fakeProcess, value any) (any, error)
 }
@@ -64,6 +70,7 @@ func (w *world) Add(ctx context.Context, _ string, name contract.Name) (stage.Fi
 		return stage.File{}, err
 	}
 	w.staged++
+	w.taken = false
 	return stage.File{Name: name, SHA256: content}, nil
 }
 
@@ -77,6 +84,9 @@ func (w *world) Release(stage.File) {
 func (w *world) launch(ctx context.Context, f stage.File) (process, error) {
 	w.mu.Lock()
 	slow, stillborn := w.slow, cmp.Or(w.stillborn, w.stillborns[f.SHA256])
+	if w.taken {
+		stillborn = errNoCopy
+	}
 	w.mu.Unlock()
 	if slow > 0 {
 		timer := time.NewTimer(slow)

@@ -260,6 +260,27 @@ func TestKilledProcessIsReplacedAndNoCallIsLost(t *testing.T) {
 	})
 }
 
+// TestCopyThatWasCleanedUpIsMadeAnew holds on real files what TestCopyThatIsGoneIsMadeAnew does.
+func TestCopyThatWasCleanedUpIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, name string) {
+		var copies string
+		h, _ := serve(t, name, func(o *host.Options) { copies = filepath.Join(o.StageDir, "*", "*", name) })
+		old := await(t, h, name, contract.Ready)
+		files, err := filepath.Glob(copies)
+		if err != nil || len(files) != 1 {
+			t.Fatalf("the copies are %v, %v", files, err)
+		}
+		if err := os.RemoveAll(filepath.Dir(files[0])); err != nil {
+			t.Fatal(err)
+		}
+		kill(t, h, name)
+		if s := await(t, h, name, contract.Ready); s.SHA256 != old.SHA256 || s.Restarts != 1 {
+			t.Errorf("it was %+v and is %+v", old, s)
+		}
+	})
+}
+
 func TestCallThatKillsThePluginIsMadeTwiceAndNoMore(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, name string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 	"time"
 
@@ -150,6 +151,9 @@ func (p *plugin) launched(a *attempt, process process, err error) {
 	switch {
 	case err != nil && p.attempt != a:
 		p.drop(a.lease)
+	case err != nil && a.staged && errors.Is(err, fs.ErrNotExist):
+		p.drop(a.lease)
+		p.restage(a)
 	case err != nil && hopeless(err):
 		p.drop(a.lease)
 		p.unusable(a, err)
@@ -161,6 +165,14 @@ func (p *plugin) launched(a *attempt, process process, err error) {
 	default:
 		p.serve(a, newInstance(process, a.lease))
 	}
+}
+
+// restage has an attempt whose copy is gone copy the file anew: it may be fine, and what cleans up temporary directories
+// have taken the copy.
+func (p *plugin) restage(a *attempt) {
+	p.drop(a.fallback)
+	a.lease, a.fallback, a.staged = nil, nil, false
+	p.copy(a)
 }
 
 // serve gives the calls to a new instance, and then takes leave of the old one.

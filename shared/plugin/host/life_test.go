@@ -856,6 +856,28 @@ func TestWhatServedLastIsStartedWhenTheFileCannotBe(t *testing.T) {
 	}
 }
 
+// TestCopyThatIsGoneIsMadeAnew: what cleans up temporary directories may take a copy away, which is no fault of the file.
+func TestCopyThatIsGoneIsMadeAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		lose func(w *world)
+		want contract.State
+	}{
+		"the copy alone": {func(w *world) { w.taken = true }, contract.Ready},
+		"the next, too":  {func(w *world) { w.stillborn = errNoCopy }, contract.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.up()
+				w.set(func() { c.lose(w) })
+				w.last().die("signal: killed")
+				if s := w.wants(c.want); s.Restarts != 1 {
+					w.t.Errorf("it is %+v", s)
+				}
+			})
+		})
+	}
+}
+
 // TestCrashesBetweenLooksAtABadFileFail: a file that cannot be used is no way around the pauses.
 func TestCrashesBetweenLooksAtABadFileFail(t *testing.T) {
 	inBubble(t, func(w *world) {
