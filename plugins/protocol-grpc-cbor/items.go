@@ -13,25 +13,52 @@ func items(data []byte) int {
 const (
 	majorBytes = 2 // byte strings
 	majorText  = 3 // text strings
+	majorArray = 4
+	majorMap   = 5
+	majorTag   = 6
 
 	infoByte       = 24 // the argument is in the next byte, or in the next 2, 4 or 8 with 25, 26 and 27
 	infoLast       = 27
 	infoIndefinite = 31
+
+	breakByte = 0xff // ends an indefinite length
 )
+
+// head is how a data item begins.
+type head struct {
+	major, info byte
+	argument    uint64 // a length, a number of elements or pairs, or a tag's number
+	size        int    // bytes
+}
+
+// headOf returns the head of the first data item of data, which is well-formed.
+func headOf(data []byte) head {
+	h := head{major: data[0] >> 5, info: data[0] & 0x1f, size: 1}
+	h.argument = uint64(h.info)
+	if h.info >= infoByte && h.info <= infoLast {
+		h.size += 1 << (h.info - infoByte)
+		h.argument = 0
+		for _, b := range data[1:h.size] {
+			h.argument = h.argument<<8 | uint64(b)
+		}
+	}
+	return h
+}
 
 // itemSize returns how many bytes the first data item has itself, without what lies within it.
 func itemSize(data []byte) int {
-	major, info := data[0]>>5, data[0]&0x1f
-	head, argument := 1, uint64(info)
-	if info >= infoByte && info <= infoLast {
-		head += 1 << (info - infoByte)
-		argument = 0
-		for _, b := range data[1:head] {
-			argument = argument<<8 | uint64(b)
-		}
+	h := headOf(data)
+	if (h.major == majorBytes || h.major == majorText) && h.info != infoIndefinite {
+		return h.size + int(h.argument) // well-formed: data is at least as long
 	}
-	if (major == majorBytes || major == majorText) && info != infoIndefinite {
-		return head + int(argument) // well-formed: data is at least as long
-	}
-	return head
+	return h.size
 }
+
+// The numbers of tags that this plugin knows what they mean (RFC 8949 §3.4).
+const (
+	tagText     = 0 // a time as text
+	tagSeconds  = 1 // a time as seconds after 1970
+	tagNegative = 3 // -1 minus the whole number that the bytes are; tag 2 is the number itself
+
+	tagSelfDescribed = 55799 // nothing but that this is CBOR (§3.4.6)
+)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -10,20 +12,54 @@ import (
 	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
 )
 
-// tagText is the number of the tag over a time as text (RFC 8949 §3.4.1).
-const tagText = 0
-
 // toTime returns the data item of a time, which the library would write as null were it the first of the year 1.
 func toTime(v any) (any, error) {
+	text, err := timeText(v)
+	return cbor.Tag{Number: tagText, Content: text}, err
+}
+
+// fromText returns what tag 0 stands for.
+func fromText(content any) (any, error) {
+	text, err := timeText(content)
+	return map[string]any{"$time": text}, err
+}
+
+// The seconds after 1970 at which the years begin and end that RFC 3339 can write.
+const (
+	firstSecond = -62167219200 // 0000-01-01T00:00:00Z
+	pastSecond  = 253402300800 // 10000-01-01T00:00:00Z
+)
+
+// fromSeconds returns what tag 1 stands for. The library would make the first of the year 1 of what is no number.
+func fromSeconds(content any) (any, error) {
+	var seconds, fraction float64
+	switch n := content.(type) {
+	case int64:
+		seconds = float64(n) // which is exact within those years
+	case float64:
+		seconds, fraction = math.Modf(n)
+	default:
+		seconds = math.NaN()
+	}
+	if seconds >= firstSecond && seconds < pastSecond {
+		if form, ok := notation.FromTime(time.Unix(int64(seconds), int64(fraction*1e9))); ok {
+			return form, nil
+		}
+	}
+	return nil, errors.New("tag 1 has no number of seconds in it that ends in a year from 0 to 9999")
+}
+
+// timeText returns a time of RFC 3339 in the one way that this plugin writes it.
+func timeText(v any) (string, error) {
 	t, err := readTime(v)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	text, err := t.MarshalText()
 	if err != nil {
-		return nil, fmt.Errorf("%s is no time of RFC 3339: %w", notation.Show(v), err)
+		return "", fmt.Errorf("%s is no time of RFC 3339: %w", notation.Show(v), err)
 	}
-	return cbor.Tag{Number: tagText, Content: string(text)}, nil
+	return string(text), nil
 }
 
 // readTime reads a time of RFC 3339, whose letters may be small (§5.6).
