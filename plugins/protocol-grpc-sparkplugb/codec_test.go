@@ -264,6 +264,36 @@ func TestEncodeLeniently(t *testing.T) {
 	}
 }
 
+// TestWholeNumbersAsFloats has whole numbers that a float holds: they come back as they were.
+func TestWholeNumbersAsFloats(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		dataType string
+		give     any
+		want     float64
+	}{
+		{"Float", int64(0), 0},
+		{"Float", int64(16777215), 16777215},
+		{"Float", int64(-16777218), -16777218},
+		{"Float", int64(1 << 30), 1 << 30}, // 1.0737418e+09 is enough to tell it from its neighbours
+		{"Float", uint64(1 << 63), 1 << 63},
+		{"Double", int64(9007199254740991), 9007199254740991},
+		{"Double", int64(math.MinInt64), math.MinInt64},
+		{"Double", uint64(1 << 63), 1 << 63},
+	}
+	for _, test := range tests {
+		encoded, err := encode(metric(test.dataType, test.give))
+		if err != nil {
+			t.Errorf("%s %v: %v", test.dataType, test.give, err)
+			continue
+		}
+		got, err := decode(encoded)
+		if want := metric(test.dataType, test.want); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s %v comes back as %v, %v; want %v", test.dataType, test.give, got, err, want)
+		}
+	}
+}
+
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	of := func(m object) object { return object{"metrics": []any{m}} }
@@ -298,6 +328,14 @@ func TestEncodeRefuses(t *testing.T) {
 		{"Int32 with a fraction", metric("Int32", 1.5), "1.5 is no Int32"},
 		{"Int32 as text", metric("Int32", "1"), `"1" is no Int32`},
 		{"Float too large", metric("Float", 1e300), "1e+300 is too large for a Float, which has 32 bits; make it a Double"},
+		{"Float of too many digits", metric("Float", int64(16777217)),
+			"16777217 is no Float, which would make it 16777216; take a data type of whole numbers"},
+		{"Double of too many digits", metric("Double", int64(-9007199254740993)),
+			"-9007199254740993 is no Double, which would make it -9007199254740992; take"},
+		{"Double of 64 digits", metric("Double", uint64(math.MaxUint64)),
+			"18446744073709551615 is no Double, which would make it 18446744073709551616; take"},
+		{"element of too many digits", metric("FloatArray", []any{int64(math.MaxInt64)}),
+			`["value"][0]: 9223372036854775807 is no Float, which would make it 9223372036854775808; take`},
 		{"Double as text", metric("Double", "1"), `"1" is none of "NaN"`},
 		{"Double as bool", metric("Double", true), "true is no number"},
 		{"Boolean as number", metric("Boolean", int64(1)), "1 is neither true nor false"},

@@ -7,9 +7,9 @@
 //
 // Bytes are base64, a DataSet is {"columns": […], "types": […], "rows": [[…]]}, a Template {"isDefinition": …,
 // "templateRef": …, "version": …, "metrics": […], "parameters": [{"name": …, "type": …, "value": …}]}, and properties
-// {"key": {"type": …, "value": …}}. NaN and the infinities are text. A value that its data type does not
-// allow is refused, and so is a payload whose parts take more than 16 MiB of memory. 30,000 metrics with a name, a
-// time, a data type and a value take less.
+// {"key": {"type": …, "value": …}}. NaN and the infinities are text. A value that its data type does not allow is
+// refused, such as a whole number that a Float or Double would make another one. So is a payload whose parts take more
+// than 16 MiB of memory; 30,000 metrics with a name, a time, a data type and a value take less.
 package main
 
 import (

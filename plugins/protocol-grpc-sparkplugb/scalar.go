@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -125,22 +126,10 @@ func noInteger(t pb.DataType, v any, least int64, most uint64) error {
 	return fmt.Errorf("%s is no %s, which is a whole number from %d to %d", notation.Show(v), t, least, most)
 }
 
-func toDouble(v any) (float64, error) {
-	switch n := v.(type) {
-	case int64:
-		return float64(n), nil
-	case uint64:
-		return float64(n), nil
-	case float64:
-		return n, nil
-	case string:
-		return notation.Float(n)
-	}
-	return 0, fmt.Errorf("%s is no number", notation.Show(v))
-}
+func toDouble(v any) (float64, error) { return toReal(pb.DataType_Double, v) }
 
 func toFloat(v any) (any, error) {
-	n, err := toDouble(v)
+	n, err := toReal(pb.DataType_Float, v)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +138,35 @@ func toFloat(v any) (any, error) {
 		return nil, fmt.Errorf("%s is too large for a Float, which has 32 bits; make it a Double", notation.Show(v))
 	}
 	return f, nil
+}
+
+// toReal reads a number of the data type t. Fractions are rounded, as floats are, but no whole number becomes another.
+func toReal(t pb.DataType, v any) (float64, error) {
+	switch n := v.(type) {
+	case int64:
+		return float64(n), held(t, v, float64(n), uint64(max(n, -n))) //nolint:gosec // the smallest, too, is 1<<63 then
+	case uint64:
+		return float64(n), held(t, v, float64(n), n)
+	case float64:
+		return n, nil
+	case string:
+		return notation.Float(n)
+	}
+	return 0, fmt.Errorf("%s is no number", notation.Show(v))
+}
+
+// held returns what is wrong with a whole number of the magnitude, which has more binary digits than the data type t
+// holds of it (IEEE 754 has 24 and 53). nearest is the one that it would become.
+func held(t pb.DataType, v any, nearest float64, magnitude uint64) error {
+	digits := 53
+	if t == pb.DataType_Float {
+		digits, nearest = 24, float64(float32(nearest))
+	}
+	if bits.Len64(magnitude)-bits.TrailingZeros64(magnitude) <= digits {
+		return nil
+	}
+	return fmt.Errorf("%s is no %s, which would make it %.0f; take a data type of whole numbers", notation.Show(v), t,
+		nearest)
 }
 
 // toUUID checks the form of RFC 9562 §4.
@@ -248,7 +266,11 @@ func number(n uint64) any {
 }
 
 // fromFloat returns the number with the fewest digits that is f, which is what was meant: 12.1 and not 12.100000381.
+// Where there are no fractions any more, those digits could make a whole number another one.
 func fromFloat(f float32) any {
+	if math.Abs(float64(f)) >= 1<<24 {
+		return fromDouble(float64(f))
+	}
 	n, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
 	if err != nil {
 		return float64(f)
