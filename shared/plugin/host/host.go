@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -49,7 +51,7 @@ func Open(o Options) (*Host, error) {
 	}
 	h.cleanup = sync.OnceValue(func() error {
 		unregister()
-		return errors.Join(w.Close(), d.close())
+		return errors.Join(d.close(), w.Close()) // The watch last, which may wait for a volume that does not answer.
 	})
 	h.running.Go(func() { h.run(w.Changes()) })
 	if o.Checksums != "" {
@@ -70,10 +72,35 @@ func newHost(o Options, p parts) *Host {
 
 // Close ends all plugins. They may finish their calls until ctx ends, and are killed then. Nothing of the host is left
 // when it returns but what List and Get tell. To call it again does nothing.
+//
+// It returns three seconds after the end of ctx at the latest, with an error when something has not ended: what reads
+// from a volume that does not answer hangs in the kernel, and cannot be made to end. That is left behind then, with the
+// metrics and the private directories; it clears up once the volume answers, and another host removes the directories
+// when this process has ended before. The plugins' processes are killed even so.
 func (h *Host) Close(ctx context.Context) error {
 	h.close()
 	stop := context.AfterFunc(ctx, h.rush)
 	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- h.end() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(h.parts.pace.end)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("the host of plugins has not ended %s after its time was up: the volume of the plugin directory "+
+			"%q may not answer; what waits for it is left behind: %w", h.parts.pace.end, h.o.Dir, ctx.Err())
+	}
+}
+
+// end waits for the end of all plugins, and clears up after them.
+func (h *Host) end() error {
 	h.running.Wait()
 	h.rush()
 	return h.cleanup()

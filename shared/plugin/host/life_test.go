@@ -1166,6 +1166,27 @@ func TestCloseCutsCallsWhenTimeIsUp(t *testing.T) {
 	})
 }
 
+// TestCloseIsBoundedThoughTheVolumeIsStuck: what hangs is left behind, and nothing else.
+func TestCloseIsBoundedThoughTheVolumeIsStuck(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.up()
+		p, volume := w.last(), make(chan struct{})
+		w.set(func() { w.stuck, p.hangs = volume, true })
+		w.tell(watch.Changed)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		began := time.Now()
+		err := w.host.Close(ctx)
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != 5*time.Second {
+			w.t.Errorf("it closed with %v after %s", err, took)
+		}
+		if !p.gone() {
+			w.t.Error("the process is left")
+		}
+		close(volume)
+	})
+}
+
 func TestPluginMaySayFirstThatTimeIsUp(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.up()

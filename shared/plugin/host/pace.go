@@ -11,6 +11,7 @@ type pace struct {
 	grace time.Duration // how long a call waits for a plugin that just crashed
 	drain time.Duration // how long a killed instance may finish its calls
 	order time.Duration // how long is waited for an order to be obeyed
+	end   time.Duration // how long what is killed because the host ends may take to be gone
 
 	ping        time.Duration // between two pings
 	pingTimeout time.Duration
@@ -30,6 +31,7 @@ func usual(call time.Duration) pace {
 		grace: time.Second,
 		drain: time.Second,
 		order: time.Minute,
+		end:   3 * time.Second,
 
 		ping:        2 * time.Second,
 		pingTimeout: 3 * time.Second,
