@@ -208,7 +208,8 @@ func (h *Host) Kill(ctx context.Context, name string) (contract.Status, error) {
 	return h.order(ctx, name, (*plugin).orderKill)
 }
 
-// Start starts a plugin that does not run, forgets its crashes, and returns once it serves or did not come up.
+// Start starts a plugin that does not run, forgets its crashes, and returns once it serves or did not come up. One that
+// is being started is merely waited for.
 func (h *Host) Start(ctx context.Context, name string) (contract.Status, error) {
 	return h.order(ctx, name, (*plugin).orderStart)
 }
