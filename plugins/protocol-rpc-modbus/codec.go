@@ -218,7 +218,7 @@ func (m *message) add(v any) error {
 }
 
 // decode returns what a frame says, in the form that encode reads. value is its bytes, or an object that also says what
-// cannot be seen from them: {"transport": "rtu", "kind": "response", "frame": "EQEFzWuyDhtF5g=="}.
+// cannot be seen from them: {"transport": "rtu", "kind": "response", "frame": "EQEDzQAFbyI="}.
 func decode(value any) (any, error) {
 	data, ok := value.([]byte)
 	r := reader{}

@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/podinfo-targets/podinfo/plugins/internal/codectest"
+	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
+	"github.com/podinfo-targets/podinfo/shared/plugin/value"
 )
 
 type object = map[string]any
@@ -137,6 +141,44 @@ func TestCRC(t *testing.T) {
 	if got := crc16([]byte{0x02, 0x07, 0x41, 0x12}); got != 0 {
 		t.Errorf("the checksum of 02 07 41 12 is %04x, want 0", got)
 	}
+}
+
+// TestDocumented has the examples of the package's comment do what it says of them.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile(`\{"[^}]*\}`).FindAll(source, -1)
+	if len(examples) != 4 {
+		t.Fatalf("main.go has %d examples, and 4 are known: %s", len(examples), examples)
+	}
+	for _, example := range examples {
+		v, err := value.FromJSON(example)
+		if err != nil {
+			t.Fatal(err)
+		}
+		use := encode
+		if frame, ok := v.(object)["frame"].(string); ok {
+			use = func(v any) ([]byte, error) { _, err := decode(v); return nil, err }
+			mustNotShow(t, frame)
+		}
+		if _, err := use(v); err != nil {
+			t.Errorf("%s: %v", example, err)
+		}
+	}
+}
+
+// mustNotShow tells of a frame, in base64, whose bytes alone are enough to decode it.
+func mustNotShow(t *testing.T, frame string) {
+	t.Helper()
+	data, err := notation.Bytes(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = decode(data)
+	codectest.Refused(t, err, "say which")
 }
 
 func TestEncodeShort(t *testing.T) {

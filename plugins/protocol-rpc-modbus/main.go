@@ -7,7 +7,7 @@
 //	{"transport": "rtu", "unit": 17, "kind": "response", "function": 3, "exception": 2}
 //
 // Values are true and false for coils and inputs, and 0 to 65535 for registers. Decode takes the bytes of a frame, or,
-// where they do not show it, also what they are: {"kind": "response", "frame": "EQMAawADdoc="}.
+// where they do not show it, also what they are: {"kind": "response", "frame": "EQEDzQAFbyI="}.
 package main
 
 import (
