@@ -11,26 +11,38 @@ import (
 )
 
 // rlimitLocks is a limit that the kernel has not looked at since Linux 2.4.25 (getrlimit(2), RLIMIT_LOCKS), but still
-// keeps, hands on from parent to child, and never raises again for a process without privileges.
+// keeps, hands on from parent to child, and never raises again for a process without privileges. RLIMIT_RSS is the
+// other one of this kind, since Linux 2.4.30.
 const rlimitLocks = 10
 
-// A mark is a number that a process and all its descendants carry as their limit of locks. It tells a plugin's
-// descendants from everyone else's, whatever they did to hide: setsid leaves the process group, and a parent that ends
-// leaves no link from child to plugin. Control groups would do the same, but a container is seldom given one.
+// A mark is a number that a process and all its descendants carry as their limit of locks, or as that of resident
+// memory where locks are limited already. It tells a plugin's descendants from everyone else's, whatever they did to
+// hide: setsid leaves the process group, and a parent that ends leaves no link from child to plugin. Control groups
+// would do the same, but a container is seldom given one.
 //
-// Where a process cannot be traced, what it forks in the moment between its start and its mark has none.
-type mark uint64
+// Where a process cannot be traced, what it forks in the moment between its start and its mark has none. Where both are
+// limited, none has.
+type mark struct {
+	limit  int
+	number uint64
+}
 
-// newMark returns a number of which no other process has the same, by chance rather than by count: several hosts may
-// run on a machine.
-func newMark() mark { return mark(1<<40 + rand.Uint64N(1<<60)) } //nolint:gosec // It guards nothing, it tells apart.
+// newMark returns a mark that no other process has, by chance rather than by count: several hosts may run on a machine.
+func newMark() mark {
+	m := mark{rlimitLocks, 1<<40 + rand.Uint64N(1<<60)} //nolint:gosec // It guards nothing, it tells apart.
+	var own unix.Rlimit
+	if unix.Prlimit(0, rlimitLocks, nil, &own) == nil && own.Max < m.number {
+		m.limit = unix.RLIMIT_RSS
+	}
+	return m
+}
 
-func (m mark) put(pid int) { limit(pid, rlimitLocks, uint64(m)) }
+func (m mark) put(pid int) { limit(pid, m.limit, m.number) }
 
 // on tells whether the process carries the mark.
 func (m mark) on(pid int) bool {
 	var l unix.Rlimit
-	return unix.Prlimit(pid, rlimitLocks, nil, &l) == nil && l.Max == uint64(m)
+	return unix.Prlimit(pid, m.limit, nil, &l) == nil && l.Max == m.number
 }
 
 // sweep kills and reaps the processes with the mark until there is none, or the deadline has passed.

@@ -221,6 +221,28 @@ func TestDescendantsEndWithTheProcess(t *testing.T) {
 	}
 }
 
+// Where locks are limited, a limit of them is no mark that can be told from others.
+func TestDescendantsEndWhereLocksAreLimited(t *testing.T) {
+	t.Parallel()
+	host := exec.CommandContext(t.Context(),
+		testkit.Build(t, "shared/plugin/internal/proc/testdata/limited", "-trimpath"), victim(t))
+	said, err := host.Output()
+	var all []int
+	for line := range strings.Lines(string(said)) {
+		_, pids, _ := strings.Cut(strings.TrimSpace(line), " ")
+		all = append(all, numbers(t, pids)...)
+	}
+	if err != nil || len(all) != 3 {
+		t.Errorf("the host ended with %v, the family is %v:\n%s", err, all, said)
+	}
+	for _, pid := range all {
+		if !dead(pid) {
+			t.Errorf("process %d is left", pid)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
 // The descendants hold the pipes of the process, which must not keep its exit from being noticed.
 func TestExitIsNoticedWhileOthersHoldThePipes(t *testing.T) {
 	t.Parallel()
