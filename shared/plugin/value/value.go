@@ -1,8 +1,9 @@
 // Package value turns JSON into the values that a plugin takes, and the values that it answers into JSON, by one set of
 // rules for every API that does so. Package contract says what a value is.
 //
-// Nothing is changed silently: a number that would lose digits, a member that is there twice and text that is not UTF-8
-// are errors, which name the place as a JSONPath (RFC 9535).
+// Nothing is changed silently: a whole number of more than 64 bits, a member that is there twice and text that is not
+// UTF-8 are errors, which name the place as a JSONPath (RFC 9535). Only a number that is written with a fraction or an
+// exponent becomes the float64 that is nearest to it, as everywhere in JSON; one that is beyond all of them is an error.
 package value
 
 // maxDepth is how many arrays and objects may lie within each other. What walks a value calls itself for each of them,
