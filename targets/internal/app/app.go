@@ -67,6 +67,9 @@ const noPlugins = "no plugins are loaded here; start podinfo with --plugins-path
 // closeTime is what Close gets where nobody else says how long it may take.
 const closeTime = 3 * time.Second
 
+// lastFlush is for the last telemetry when there is no time left for it.
+const lastFlush = 500 * time.Millisecond
+
 // App is an assembled podinfo. Its parts are there for the target to serve; Close releases them.
 type App struct {
 	Config    *config.Config
@@ -123,11 +126,20 @@ func New(cfg *config.Config, o Options) (*App, error) {
 }
 
 // Close releases everything in the reverse order of opening, telemetry last, so that what the others have to tell
-// still gets out. It ends with ctx at the latest.
+// still gets out. It ends with ctx, or soon after it when a part hangs.
 func (a *App) Close(ctx context.Context) {
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		a.closers[i](ctx)
 	}
+}
+
+// atLeast returns ctx, or, when that has ended, one that lasts that long: what was closed before may have hung, as plugins
+// do on a volume that does not answer.
+func atLeast(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }
 
 // Abandon closes an app that never served, in the time that this may take.
@@ -163,6 +175,8 @@ func (a *App) startTelemetry(o Options) error {
 	}
 	a.Providers = providers
 	a.onClose(func(ctx context.Context) {
+		ctx, cancel := atLeast(ctx, lastFlush)
+		defer cancel()
 		if err := providers.Shutdown(ctx); err != nil {
 			a.Log.WithError(err).Warn("telemetry not flushed")
 		}

@@ -57,6 +57,23 @@ func TestPluginsAreClosedBeforeWhatTheyCall(t *testing.T) {
 	}
 }
 
+// TestTelemetryIsFlushedThoughPluginsHang has a host of plugins that takes all the time there is.
+func TestTelemetryIsFlushedThoughPluginsHang(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	host, exporter := &plugins{onClose: cancel}, &exporter{}
+	a := assemble(t, app.Options{
+		Exporters: tracesTo(exporter, nil), Plugins: func(*app.App) (app.PluginHost, error) { return host, nil },
+	}, "--plugins-path="+t.TempDir(), "--otel-service-name=test")
+	if status, body := a.get(t, "/api/info"); status != http.StatusOK {
+		t.Errorf("GET /api/info: %d %s", status, body)
+	}
+	a.Close(ctx)
+	if exporter.spans.Load() == 0 || a.log.has("telemetry not flushed") {
+		t.Errorf("%d spans were exported; the log says %s", exporter.spans.Load(), a.log)
+	}
+}
+
 // TestWithoutPlugins has the ways in which there are none, each with its reason.
 func TestWithoutPlugins(t *testing.T) {
 	t.Parallel()
