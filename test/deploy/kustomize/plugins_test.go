@@ -77,6 +77,23 @@ func TestPlugins(t *testing.T) {
 	})
 }
 
+// TestMemoryForPlugins has a pod allow what podinfo and the sample plugins can take: each its bound, and one of them
+// twice, as there are two of it while it is reloaded.
+func TestMemoryForPlugins(t *testing.T) {
+	t.Parallel()
+	const podinfo, bound = 64 << 20, 256_000_000 // bound is the default of --plugin-max-memory
+	samples, err := filepath.Glob(filepath.Join(root, "../../plugins/protocol-*"))
+	if err != nil || len(samples) == 0 {
+		t.Fatalf("sample plugins: %v, %v", samples, err)
+	}
+	objects := manifest.Read(t, build(t, withPlugins(t)))
+	server := manifest.Get[*appsv1.Deployment](t, objects, "podinfo").Spec.Template.Spec
+	limit := server.Containers[0].Resources.Limits.Memory().Value()
+	if want := int64(podinfo + bound*(len(samples)+1)); limit < want || limit > want+want/10 {
+		t.Errorf("the limit of memory is %d bytes, want %d or little more", limit, want)
+	}
+}
+
 func mounted(pod corev1.PodSpec, volume string) corev1.VolumeMount {
 	for _, mount := range pod.Containers[0].VolumeMounts {
 		if mount.Name == volume {
