@@ -15,10 +15,10 @@ const elfHeader = 64
 // that agree do not prove that a file is whole, because the one who writes it may have paused, and half a program may
 // well start.
 //
-// The headers are read here and not by elf.NewFile, which takes a file for well-meant: it inflates a table of names that
-// says it is compressed, and keeps all sections that there are, so that a small file could have it take all memory. Here
-// one header of a part is held at a time, and 65535 segments and as many sections are looked at. (A number above that is
-// noted in another place than the file's header. No linker makes a program with so many.)
+// The headers are read here and not by elf.NewFile, which takes a file for well-meant: it inflates a table of names
+// that says it is compressed, and keeps all sections that there are, so that a small file could have it take all
+// memory. Here one header of a part is held at a time, and 65535 segments and as many sections are looked at. (A number
+// above that is noted in another place than the file's header. No linker makes a program with so many.)
 func checkELF(f io.ReaderAt, size int64) error {
 	head := make([]byte, elfHeader)
 	_, err := f.ReadAt(head, 0)
@@ -76,7 +76,7 @@ func layoutOf(head []byte) (l layout, ok bool) {
 	}
 	const version = 20 // in the file's header, again
 	return l, elf.Version(head[elf.EI_VERSION]) == elf.EV_CURRENT &&
-		elf.Version(l.order.Uint32(head[version:])) == elf.EV_CURRENT
+		l.order.Uint32(head[version:]) == uint32(elf.EV_CURRENT)
 }
 
 // at reads an offset or a size.

@@ -63,6 +63,7 @@ func TestHeaderOfNoProgramIsRefused(t *testing.T) {
 		{"byte order", int(elf.EI_DATA), 0},
 		{"version", int(elf.EI_VERSION), 0},
 		{"version again", 20, 9},
+		{"version again, its second byte", 21, 1},
 		{"headers of segments that are too short", 54, 55},
 		{"headers of sections that are too short", 58, 63},
 	} {
