@@ -3,7 +3,7 @@
 //
 // Nothing is changed silently: a whole number of more than 64 bits, a member that is there twice and text that is not
 // UTF-8 are errors, which name the place as a JSONPath (RFC 9535). Only a number that is written with a fraction or an
-// exponent becomes the float64 that is nearest to it, as everywhere in JSON; one that is beyond all of them is an error.
+// exponent becomes the float64 that is nearest to it, as everywhere in JSON, or is an error beyond all of them.
 package value
 
 // maxDepth is how many arrays and objects may lie within each other. What walks a value calls itself for each of them,
