@@ -7,6 +7,7 @@ package launch
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"sync"
 	"time"
@@ -105,11 +106,8 @@ func Start(ctx context.Context, o Options, b Binary) (*Process, error) {
 
 // config is used for one client, as go-plugin asks.
 func config(o Options, r *runner) *goplugin.ClientConfig {
-	return &goplugin.ClientConfig{
-		HandshakeConfig: wire.Handshake(),
-		VersionedPlugins: wire.Only(r.binary.Name.Transport, wire.ClientSets(wire.ClientOptions{
-			Caller: limitCaller(o.Caller, r.output),
-		})),
+	c := &goplugin.ClientConfig{
+		HandshakeConfig:  wire.Handshake(),
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolNetRPC, goplugin.ProtocolGRPC},
 		RunnerFunc:       r.prepare,
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: o.Dir},
@@ -121,6 +119,11 @@ func config(o Options, r *runner) *goplugin.ClientConfig {
 		Logger:           r.chatter,
 		GRPCDialOptions:  wire.DialOptions(),
 	}
+	c.VersionedPlugins = wire.Only(r.binary.Name.Transport, wire.ClientSets(wire.ClientOptions{
+		Caller: limitCaller(o.Caller, r.output),
+		TLS:    func() *tls.Config { return c.TLSConfig }, // which go-plugin makes with the handshake
+	}))
+	return c
 }
 
 // Client is for calls of the plugin. After the process's end each fails with an error for which wire.Lost is true.

@@ -361,6 +361,28 @@ func errorLogged(hook *test.Hook, text string) bool {
 	return false
 }
 
+// colored is a host of which a plugin asks one thing.
+type colored struct{ contract.Caller }
+
+func (colored) Config(_ context.Context, key string) (string, error) { return key + " is blue", nil }
+
+func TestPluginCallsItsHost(t *testing.T) {
+	t.Parallel()
+	for _, mtls := range []bool{false, true} {
+		t.Run(fmt.Sprintf("mutual TLS %t", mtls), func(t *testing.T) {
+			t.Parallel()
+			o, _ := options(t)
+			o.MTLS, o.Caller = mtls, colored{}
+			p := start(t, o, binary(t, contract.GRPC, "serves"))
+			if got, err := p.Client().Encode(t.Context(), "call"); got != "color is blue" || err != nil {
+				t.Errorf("the plugin heard %v, %v", got, err)
+			}
+			p.Kill(t.Context())
+			empty(t, o.Dir)
+		})
+	}
+}
+
 // The headers of an answer are no way around the bound of its value.
 func TestHeadersOfAnAnswerAreBounded(t *testing.T) {
 	t.Parallel()

@@ -16,9 +16,6 @@ import (
 	"github.com/podinfo-targets/podinfo/shared/plugin/internal/wire/pb"
 )
 
-// maxCallbacks bounds the calls of one plugin to its host that are served at a time; more of them wait in the plugin.
-const maxCallbacks = 64
-
 var (
 	errNoBroker = errors.New("a plugin over net/rpc cannot call its host; name its file protocol-grpc-NAME")
 	errNoHost   = errors.New("the host of this plugin takes no calls")
@@ -55,21 +52,6 @@ func CallerFrom(ctx context.Context) (contract.Caller, error) {
 		return nil, errNoCall
 	}
 	return r.caller, r.err
-}
-
-// hostServer returns what makes the server of a host's service.
-func hostServer(c contract.Caller) func([]grpc.ServerOption) *grpc.Server {
-	return func(options []grpc.ServerOption) *grpc.Server {
-		s := grpc.NewServer(append(options,
-			grpc.MaxRecvMsgSize(MaxMessage+overhead),
-			grpc.MaxSendMsgSize(MaxMessage+overhead),
-			grpc.MaxHeaderListSize(maxHeader),
-			grpc.MaxConcurrentStreams(maxCallbacks),
-			grpc.UnaryInterceptor(recovering),
-		)...)
-		pb.RegisterHostServer(s, &host{caller: c})
-		return s
-	}
 }
 
 // recovering makes a panic in the host's code the error of the call. Where it was is nothing for a plugin.

@@ -52,10 +52,10 @@ func (p *grpcPlugin) GRPCClient(ctx context.Context, b *goplugin.GRPCBroker, con
 		return client, nil
 	}
 	id := b.NextId()
-	go b.AcceptAndServe(id, hostServer(p.options.Caller)) // ends with the broker, which go-plugin closes in Kill
-	ctx, cancel := context.WithTimeout(ctx, attachTimeout)
+	go p.acceptHost(ctx, b, conn, id) // ends with conn, and with ctx, which go-plugin ends with the process
+	attach, cancel := context.WithTimeout(ctx, attachTimeout)
 	defer cancel()
-	_, err := client.plugin.Attach(ctx, &pb.AttachRequest{BrokerId: id}, client.options...)
+	_, err := client.plugin.Attach(attach, &pb.AttachRequest{BrokerId: id}, client.options...)
 	if err != nil && status.Code(err) != codes.Unimplemented { // a plugin need not call its host
 		return nil, fmt.Errorf("connecting the plugin to its host: %w", err)
 	}

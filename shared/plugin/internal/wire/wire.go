@@ -14,6 +14,7 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
 
 	goplugin "github.com/hashicorp/go-plugin"
 
@@ -51,6 +52,8 @@ type Client interface {
 type ClientOptions struct {
 	// Caller takes the plugin's calls to the host. Without one the plugin has no host to call.
 	Caller contract.Caller
+	// TLS returns what go-plugin secures its connections with, once there is one; nil is nothing.
+	TLS func() *tls.Config
 	// MaxMessage bounds a value in bytes; zero is the constant MaxMessage, and more than that is never taken.
 	MaxMessage int
 }

@@ -214,6 +214,8 @@ func (e echo) Encode(ctx context.Context, value any) (any, error) {
 		fmt.Fprintln(os.Stderr, "to stderr")
 	case "orphan":
 		return orphan()
+	case "call":
+		return call(ctx)
 	case "dial":
 		_, err := (<-e.brokers).Dial(7)
 		return nil, err
@@ -221,6 +223,15 @@ func (e echo) Encode(ctx context.Context, value any) (any, error) {
 		return nil, eat()
 	}
 	return value, nil
+}
+
+// call returns what the host has configured.
+func call(ctx context.Context) (any, error) {
+	host, err := wire.CallerFrom(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return host.Config(ctx, "color")
 }
 
 // orphan starts a process that keeps our pipes, in a session of its own, and says its number.
