@@ -84,6 +84,7 @@ func DialOptions() []grpc.DialOption {
 		grpc.WithMaxHeaderListSize(maxHeader),
 		grpc.WithStaticStreamWindowSize(window),
 		grpc.WithStaticConnWindowSize(window),
+		grpc.WithStreamInterceptor(ignoringOffers),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithNoProxy(),
