@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Guard returns the connection to a plugin over net/rpc, for go-plugin to use. It passes on what the plugin may send and
-// ends at the first thing that it may not, of which it tells refused, once.
+// Guard returns the connection to a plugin over net/rpc, for go-plugin to use. It passes on what the plugin may send
+// and ends at the first thing that it may not, of which it tells refused, once.
 //
-// go-plugin and yamux leave three things unbounded there: the answers on go-plugin's own streams, streams that the
-// plugin opens, each of which keeps a goroutine though nothing of this package ever accepts one, and what yamux does and
-// logs about frames out of turn.
+// go-plugin and yamux leave three things unbounded there: the answers on go-plugin's own streams, the streams that the
+// plugin opens, each of which keeps a goroutine though nothing of this package ever accepts one, and what yamux does
+// and logs about frames out of turn.
 func Guard(conn net.Conn, refused func(error)) net.Conn {
 	return &guarded{Conn: conn, refused: refused, mux: newMux(time.Now)}
 }

@@ -167,8 +167,8 @@ func (c *rpcClient) callError(err error) error {
 	return unusable(errors.New(printable(reason)))
 }
 
-// cut reports whether what ended the connection came in the midst of an answer, of which nothing else was wrong: neither
-// was it refused, nor could it not be decoded, upon which the first call that hears of it ends the connection.
+// cut reports whether what ended the connection came in the midst of an answer with which nothing else was wrong: it
+// was neither refused nor impossible to decode, upon which the first call that hears of it ends the connection.
 func cut(ended error) bool {
 	_, bad := errors.AsType[*boundError](ended)
 	return ended != nil && !bad && !errors.Is(ended, rpc.ErrShutdown)
