@@ -46,8 +46,8 @@ func (c codec) check(data []byte) error {
 	if err := c.dec.Wellformed(data); err != nil {
 		return explained(err)
 	}
-	if items(data) > notation.MaxItems {
-		return notation.ErrTooMany
+	if cost(data) > notation.MaxItems {
+		return fmt.Errorf("%w; a map, a tag and what JSON lacks count as %d each", notation.ErrTooMany, objectCost)
 	}
 	return nil
 }

@@ -286,6 +286,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"bignum as large as a message", bignum(2, power(2, 80<<20)), "has more than 1000 decimal digits"},
 		{"too deep", bytes.Repeat([]byte{0x81}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", tooMany(), "it has more than 262144 values"},
+		{"too many objects", append([]byte{0x9a, 0, 1, 0, 0}, bytes.Repeat([]byte{0xa0}, 1<<16)...),
+			"a map, a tag and what JSON lacks count as 4 each"},
 	}
 	c := newTestCodec(t)
 	for _, test := range tests {
@@ -332,6 +334,28 @@ func bignum(tag byte, n *big.Int) []byte {
 		return append(binary.BigEndian.AppendUint16([]byte{0xc0 | tag, 0x59}, uint16(len(content))), content...)
 	}
 	return append(binary.BigEndian.AppendUint32([]byte{0xc0 | tag, 0x5a}, uint32(len(content))), content...)
+}
+
+// TestCost has items of each kind: those that become an object in JSON cost more.
+func TestCost(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		hex  string
+		want int
+	}{
+		{"00", 1}, {"1bffffffffffffffff", 1}, {"3b7fffffffffffffff", 1}, {"3b8000000000000000", objectCost},
+		{"40", objectCost}, {"60", 1}, {"7f61616161ff", 4}, {"80", 1}, {"820102", 3}, {"9fff", 2},
+		{"a0", objectCost}, {"a10102", objectCost + 2}, {"c100", objectCost + 1}, {"c24101", 2 * objectCost},
+		{"f4", 1}, {"f6", 1}, {"e0", objectCost}, {"f3", objectCost}, {"f8ff", objectCost},
+		{"f97bff", 1}, {"f97c00", objectCost}, {"f9fc00", objectCost}, {"f97e00", objectCost},
+		{"fa7f7fffff", 1}, {"faff800000", objectCost}, {"fa7fc00000", objectCost},
+		{"fb7fefffffffffffff", 1}, {"fbfff0000000000000", objectCost}, {"fb7ff8000000000000", objectCost},
+	}
+	for _, test := range tests {
+		if got := cost(codectest.Unhex(test.hex)); got != test.want {
+			t.Errorf("%s costs %d, want %d", test.hex, got, test.want)
+		}
+	}
 }
 
 // tooMany is an array of 512 arrays that hold 512 numbers each: fewer elements in each than are allowed.

@@ -112,8 +112,8 @@ func (c codec) fromForm(form string, object map[string]any, depth int) (any, err
 	}
 }
 
-// maxDigits bounds whole numbers beyond 64 bits, and maxBits is what that many digits take. Both ways between digits and
-// bits take time that grows faster than the size: with a large message, more than a call is given.
+// maxDigits bounds whole numbers beyond 64 bits, and maxBits is what that many digits take. Both ways between digits
+// and bits take time that grows faster than the size: with a large message, more than a call is given.
 const (
 	maxDigits = 1000
 	maxBits   = 3322
@@ -166,8 +166,8 @@ type encodedKey string
 // MarshalCBOR returns the encoding.
 func (k encodedKey) MarshalCBOR() ([]byte, error) { return []byte(k), nil }
 
-// toKey encodes v as a key. It knows no arrays and maps as keys: with keys within keys within keys, the innermost would be
-// encoded again for each around it.
+// toKey encodes v as a key. It knows no arrays and maps as keys: with keys within keys within keys, the innermost would
+// be encoded again for each around it.
 func (c codec) toKey(v any, depth int) (encodedKey, error) {
 	item, err := c.toItem(v, depth)
 	if err != nil {

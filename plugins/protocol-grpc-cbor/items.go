@@ -1,9 +1,19 @@
 package main
 
-// items counts the data items of well-formed CBOR, those within others and the ends of indefinite lengths too.
-func items(data []byte) int {
+import "math"
+
+// objectCost is as how many values one counts that becomes an object of JSON. Such an object takes hundreds of bytes of
+// memory, and any other value tens, so that a quarter of a megabyte would take all that a plugin is given.
+const objectCost = 4
+
+// cost counts the data items of well-formed CBOR, those within others and the ends of indefinite lengths too.
+func cost(data []byte) int {
 	n := 0
-	for ; len(data) > 0; n++ {
+	for len(data) > 0 {
+		n++
+		if headOf(data).becomesObject() {
+			n += objectCost - 1
+		}
 		data = data[itemSize(data):]
 	}
 	return n
@@ -11,13 +21,18 @@ func items(data []byte) int {
 
 // The parts of the first byte of a data item (RFC 8949 §3).
 const (
-	majorBytes = 2 // byte strings
-	majorText  = 3 // text strings
-	majorArray = 4
-	majorMap   = 5
-	majorTag   = 6
+	majorNegative = 1
+	majorBytes    = 2 // byte strings
+	majorText     = 3 // text strings
+	majorArray    = 4
+	majorMap      = 5
+	majorTag      = 6
+	majorSimple   = 7 // floating-point numbers too
 
+	infoFalse      = 20 // of a simple value: the first that has a name
 	infoByte       = 24 // the argument is in the next byte, or in the next 2, 4 or 8 with 25, 26 and 27
+	infoHalf       = 25 // of floating-point numbers, by their size
+	infoSingle     = 26
 	infoLast       = 27
 	infoIndefinite = 31
 
@@ -43,6 +58,36 @@ func headOf(data []byte) head {
 		}
 	}
 	return h
+}
+
+// becomesObject tells whether the item is one that JSON has only as an object: a map, or what needs a form. Bytes need
+// one when they are a key.
+func (h head) becomesObject() bool {
+	switch h.major {
+	case majorBytes, majorMap, majorTag:
+		return true
+	case majorNegative:
+		return h.argument > math.MaxInt64
+	case majorSimple:
+		return h.info < infoFalse || h.info == infoByte || h.isNoNumber()
+	}
+	return false
+}
+
+// isNoNumber tells whether a floating-point number is infinite or NaN: all bits of its exponent are set.
+func (h head) isNoNumber() bool {
+	var exponent uint64
+	switch h.info {
+	case infoHalf:
+		exponent = 0x1f << 10
+	case infoSingle:
+		exponent = 0xff << 23
+	case infoLast:
+		exponent = 0x7ff << 52
+	default:
+		return false
+	}
+	return h.argument&exponent == exponent
 }
 
 // itemSize returns how many bytes the first data item has itself, without what lies within it.

@@ -6,7 +6,8 @@
 //	{"$tag": 32, "$value": "http://…"}  a tagged value
 //	{"$simple": 16}                     a simple value without a name
 //
-// undefined is decoded as null, and tag 1 as the time that tag 0 would have.
+// undefined is decoded as null, and tag 1 as the time that tag 0 would have. Arrays and maps as keys, and leap seconds,
+// are refused.
 package main
 
 import (
