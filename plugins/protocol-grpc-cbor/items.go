@@ -94,7 +94,7 @@ func (h head) isNoNumber() bool {
 func itemSize(data []byte) int {
 	h := headOf(data)
 	if (h.major == majorBytes || h.major == majorText) && h.info != infoIndefinite {
-		return h.size + int(h.argument) // well-formed: data is at least as long
+		return h.size + int(h.argument) //nolint:gosec // well-formed: data is at least as long
 	}
 	return h.size
 }
