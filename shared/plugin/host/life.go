@@ -167,8 +167,8 @@ func (p *plugin) launched(a *attempt, process process, err error) {
 	}
 }
 
-// restage has an attempt whose copy is gone copy the file anew: it may be fine, and what cleans up temporary directories
-// have taken the copy.
+// restage has an attempt whose copy is gone copy the file anew. That is no fault of the file: what cleans up temporary
+// directories takes copies, too.
 func (p *plugin) restage(a *attempt) {
 	p.drop(a.fallback)
 	a.lease, a.fallback, a.staged = nil, nil, false

@@ -786,8 +786,8 @@ func TestCrashDuringReloadThatFails(t *testing.T) {
 	})
 }
 
-// TestWhatServedLastIsStartedWhenTheFileCannotBe: a crash during a reload that fails, and before one, is mended with the
-// copy that served, however the file fails.
+// TestWhatServedLastIsStartedWhenTheFileCannotBe: a crash during a reload that fails, and before one, is mended with
+// the copy that served, however the file fails.
 func TestWhatServedLastIsStartedWhenTheFileCannotBe(t *testing.T) {
 	crash := func(w *world) { w.last().die("signal: killed") }
 	for name, spoil := range map[string]func(w *world){
@@ -856,7 +856,8 @@ func TestWhatServedLastIsStartedWhenTheFileCannotBe(t *testing.T) {
 	}
 }
 
-// TestCopyThatIsGoneIsMadeAnew: what cleans up temporary directories may take a copy away, which is no fault of the file.
+// TestCopyThatIsGoneIsMadeAnew: what cleans up temporary directories may take a copy away, which is no fault of the
+// file.
 func TestCopyThatIsGoneIsMadeAnew(t *testing.T) {
 	for name, c := range map[string]struct {
 		lose func(w *world)
@@ -933,7 +934,13 @@ func TestKillFrom(t *testing.T) {
 		"ready":     func(*world) {},
 		"starting":  func(w *world) { w.set(func() { w.slow = time.Hour }); w.last().die(""); w.wants(contract.Starting) },
 		"reloading": func(w *world) { w.set(func() { w.slow = time.Hour }); w.change("2"); w.wants(contract.Reloading) },
-		"backoff":   func(w *world) { w.last().die(""); synctest.Wait(); w.last().die(""); w.wants(contract.Backoff) },
+		"starting beside what served": func(w *world) {
+			w.set(func() { w.slow = time.Hour })
+			w.change("2")
+			w.last().die("")
+			w.wants(contract.Starting)
+		},
+		"backoff": func(w *world) { w.last().die(""); synctest.Wait(); w.last().die(""); w.wants(contract.Backoff) },
 		"failed": func(w *world) {
 			w.last().die("")
 			w.set(func() { w.stillborn = contract.ErrBroken })

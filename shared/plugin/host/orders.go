@@ -2,13 +2,14 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
 )
 
-// orderReload obeys a request to reload. A plugin that does not run is started, and one that is being started is started
-// anew: its file may have changed since.
+// orderReload obeys a request to reload. A plugin that does not run is started, and one that is being started is
+// started anew: its file may have changed since.
 func (p *plugin) orderReload(r reply) {
 	switch {
 	case p.leaving || p.stopping:
@@ -68,7 +69,7 @@ func (p *plugin) begin(asked bool, waiting []reply) {
 	if last := p.attempt; last != nil {
 		a.reload, a.mending, a.restart = last.reload, last.mending, last.restart
 		a.fallback, last.fallback = last.fallback, nil
-		a.waiting = append(last.waiting, waiting...)
+		a.waiting = slices.Concat(last.waiting, waiting)
 		p.end(last)
 	}
 	p.crashes = crashes{}

@@ -133,8 +133,8 @@ func (a *App) Close(ctx context.Context) {
 	}
 }
 
-// atLeast returns ctx, or, when that has ended, one that lasts that long: what was closed before may have hung, as plugins
-// do on a volume that does not answer.
+// atLeast returns ctx, or, when that has ended, one that lasts that long: what was closed before may have hung, as
+// plugins do on a volume that does not answer.
 func atLeast(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	if ctx.Err() == nil {
 		return ctx, func() {}
