@@ -47,7 +47,7 @@ func (c codec) check(data []byte) error {
 		return explained(err)
 	}
 	if cost(data) > notation.MaxItems {
-		return fmt.Errorf("%w; a map, a tag and what JSON lacks count as %d each", notation.ErrTooMany, objectCost)
+		return fmt.Errorf("%w; a map, a tag and what JSON lacks count as %d each", notation.ErrTooMany, notation.ObjectCost)
 	}
 	return nil
 }

@@ -343,13 +343,14 @@ func TestCost(t *testing.T) {
 		hex  string
 		want int
 	}{
-		{"00", 1}, {"1bffffffffffffffff", 1}, {"3b7fffffffffffffff", 1}, {"3b8000000000000000", objectCost},
-		{"40", objectCost}, {"60", 1}, {"7f61616161ff", 4}, {"80", 1}, {"820102", 3}, {"9fff", 2},
-		{"a0", objectCost}, {"a10102", objectCost + 2}, {"c100", objectCost + 1}, {"c24101", 2 * objectCost},
-		{"f4", 1}, {"f6", 1}, {"e0", objectCost}, {"f3", objectCost}, {"f8ff", objectCost},
-		{"f97bff", 1}, {"f97c00", objectCost}, {"f9fc00", objectCost}, {"f97e00", objectCost},
-		{"fa7f7fffff", 1}, {"faff800000", objectCost}, {"fa7fc00000", objectCost},
-		{"fb7fefffffffffffff", 1}, {"fbfff0000000000000", objectCost}, {"fb7ff8000000000000", objectCost},
+		{"00", 1}, {"1bffffffffffffffff", 1}, {"3b7fffffffffffffff", 1}, {"3b8000000000000000", notation.ObjectCost},
+		{"40", notation.ObjectCost}, {"60", 1}, {"7f61616161ff", 4}, {"80", 1}, {"820102", 3}, {"9fff", 2},
+		{"a0", notation.ObjectCost}, {"a10102", notation.ObjectCost + 2}, {"c100", notation.ObjectCost + 1},
+		{"c24101", 2 * notation.ObjectCost},
+		{"f4", 1}, {"f6", 1}, {"e0", notation.ObjectCost}, {"f3", notation.ObjectCost}, {"f8ff", notation.ObjectCost},
+		{"f97bff", 1}, {"f97c00", notation.ObjectCost}, {"f9fc00", notation.ObjectCost}, {"f97e00", notation.ObjectCost},
+		{"fa7f7fffff", 1}, {"faff800000", notation.ObjectCost}, {"fa7fc00000", notation.ObjectCost},
+		{"fb7fefffffffffffff", 1}, {"fbfff0000000000000", notation.ObjectCost}, {"fb7ff8000000000000", notation.ObjectCost},
 	}
 	for _, test := range tests {
 		if got := cost(codectest.Unhex(test.hex)); got != test.want {

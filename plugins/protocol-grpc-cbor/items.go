@@ -1,10 +1,10 @@
 package main
 
-import "math"
+import (
+	"math"
 
-// objectCost is as how many values one counts that becomes an object of JSON. Such an object takes hundreds of bytes of
-// memory, and any other value tens, so that a quarter of a megabyte would take all that a plugin is given.
-const objectCost = 4
+	"github.com/podinfo-targets/podinfo/plugins/internal/notation"
+)
 
 // cost counts the data items of well-formed CBOR, those within others and the ends of indefinite lengths too.
 func cost(data []byte) int {
@@ -12,7 +12,7 @@ func cost(data []byte) int {
 	for len(data) > 0 {
 		n++
 		if headOf(data).becomesObject() {
-			n += objectCost - 1
+			n += notation.ObjectCost - 1
 		}
 		data = data[itemSize(data):]
 	}

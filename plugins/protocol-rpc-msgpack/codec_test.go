@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,6 +215,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"time with long seconds", codectest.Unhex("d7ffee6b280000000000"), "a timestamp has 1000000000 nanoseconds"},
 		{"too deep", bytes.Repeat([]byte{0x91}, notation.MaxDepth+1), "it is nested deeper than 32 levels"},
 		{"too many", append(codectest.Unhex("dd00040000"), make([]byte, 1<<18)...), "it has more than 262144 values"},
+		{"too many maps", many("80"), "a map, an extension and what JSON lacks count as 4 each"},
+		{"too many extensions", many("d40000"), "it has more than 262144 values"},
+		{"too many numbers that are none", many("ca7fc00000"), "it has more than 262144 values"},
+		{"too many bytes as keys", many("81c400c0"), "it has more than 262144 values"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -244,4 +250,10 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%x became %#v, and %x of it %#v, %v", data, value, encoded, again, err)
 		}
 	})
+}
+
+// many returns an array of as many values as there may be, were they no objects of JSON.
+func many(value string) []byte {
+	const n = notation.MaxItems/notation.ObjectCost + 1
+	return slices.Concat(codectest.Unhex(fmt.Sprintf("dd%08x", n)), bytes.Repeat(codectest.Unhex(value), n))
 }

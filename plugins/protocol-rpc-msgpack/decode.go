@@ -24,6 +24,9 @@ func decode(data []byte) (any, error) {
 	rest := bytes.NewReader(data)
 	d := decoder{Decoder: msgpack.NewDecoder(rest), rest: rest, left: notation.MaxItems}
 	v, err := d.value(0)
+	if errors.Is(err, notation.ErrTooMany) {
+		return nil, fmt.Errorf("%w; a map, an extension and what JSON lacks count as %d each", err, notation.ObjectCost)
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, errors.New("the bytes end in the middle of a value")
 	}
@@ -43,9 +46,20 @@ type decoder struct {
 	left int           // values that there may be yet
 }
 
+// spend counts values.
+func (d *decoder) spend(values int) error {
+	if d.left -= values; d.left < 0 {
+		return notation.ErrTooMany
+	}
+	return nil
+}
+
+// form counts, beside what was counted for it already, a value that JSON has only as an object.
+func (d *decoder) form() error { return d.spend(notation.ObjectCost - 1) }
+
 func (d *decoder) value(depth int) (any, error) {
-	if d.left--; d.left < 0 {
-		return nil, notation.ErrTooMany
+	if err := d.spend(1); err != nil {
+		return nil, err
 	}
 	code, err := d.PeekCode()
 	if err != nil {
@@ -61,8 +75,7 @@ func (d *decoder) value(depth int) (any, error) {
 	case code >= msgpcode.Uint8 && code <= msgpcode.Uint64:
 		return d.unsigned()
 	case code == msgpcode.Float, code == msgpcode.Double:
-		f, err := d.DecodeFloat64()
-		return notation.FromFloat(f), err
+		return d.float()
 	case msgpcode.IsString(code):
 		return d.text()
 	case msgpcode.IsBin(code):
@@ -75,6 +88,14 @@ func (d *decoder) value(depth int) (any, error) {
 		return d.extension()
 	}
 	return nil, fmt.Errorf("no value begins with the byte 0x%02x", code)
+}
+
+func (d *decoder) float() (any, error) {
+	f, err := d.DecodeFloat64()
+	if err == nil && notation.FloatName(f) != "" {
+		err = d.form()
+	}
+	return notation.FromFloat(f), err
 }
 
 func (d *decoder) unsigned() (any, error) {
@@ -149,6 +170,9 @@ func (d *decoder) object(depth int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.form(); err != nil {
+		return nil, err
+	}
 	if err := d.container(2*n, depth); err != nil {
 		return nil, err
 	}
@@ -180,7 +204,7 @@ func (d *decoder) object(depth int) (any, error) {
 func (d *decoder) key(depth int) (any, error) {
 	key, err := d.value(depth)
 	if b, ok := key.([]byte); ok {
-		return map[string]any{"$bytes": b}, err
+		return map[string]any{"$bytes": b}, d.form()
 	}
 	return key, err
 }
@@ -191,6 +215,9 @@ const timestamp = -1
 func (d *decoder) extension() (any, error) {
 	number, n, err := d.DecodeExtHeader()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.form(); err != nil {
 		return nil, err
 	}
 	data, err := d.take(n)

@@ -21,10 +21,12 @@ import (
 )
 
 // MaxDepth is how many arrays, maps and the like may lie within each other, and MaxItems how many values there may be
-// in one that is decoded: a byte of a binary format can become a value of 40 bytes.
+// in one that is decoded: a byte of a binary format can become a value of 40 bytes. One that becomes an object of JSON
+// takes hundreds, and counts as ObjectCost values.
 const (
-	MaxDepth = 32
-	MaxItems = 1 << 18
+	MaxDepth   = 32
+	MaxItems   = 1 << 18
+	ObjectCost = 4
 )
 
 // ErrTooDeep and ErrTooMany say that a value goes beyond the bounds.

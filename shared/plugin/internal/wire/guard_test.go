@@ -93,7 +93,8 @@ func TestGuardEndsTheConnection(t *testing.T) {
 		server func(*goplugin.MuxBroker) (any, error)
 		says   string
 	}{
-		{"a large answer of go-plugin", func(*goplugin.MuxBroker) (any, error) { return nil, errLoud }, "more than the 65536"},
+		{"a large answer of go-plugin", func(*goplugin.MuxBroker) (any, error) { return nil, errLoud },
+			"more than the 65536"},
 		{"a large answer to where it serves", func(*goplugin.MuxBroker) (any, error) { return &Loud{}, nil },
 			"more than the 65536"},
 		{"a stream of its own", func(b *goplugin.MuxBroker) (any, error) {
