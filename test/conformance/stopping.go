@@ -67,7 +67,7 @@ func answeredMeanwhile(r request) Step {
 	return step(func(s *session) error {
 		done := make(chan error, 1)
 		go func() { done <- r.do(s) }()
-		wait(s.ctx, 500*time.Millisecond) // for the request to arrive: nothing shows from outside that it has
+		wait(s.ctx, time.Second) // for the request to arrive: nothing shows from outside that it has
 		stopErr := s.target.Terminate()
 		return errors.Join(<-done, stopErr)
 	})
