@@ -246,14 +246,7 @@ func FuzzMux(f *testing.F) {
 			t.Fatalf("%x became %x", sent, b)
 		}
 		cut = min(max(cut, 1), 100)
-		var got int
-		var err error
-		for rest := b; len(rest) > 0 && err == nil; {
-			var good int
-			good, err = parts.check(rest[:min(cut, len(rest))])
-			got += good
-			rest = rest[good:]
-		}
+		got, err := inParts(parts.check, b, cut)
 		if got != want || (wantErr == nil) != (err == nil) {
 			t.Fatalf("%x: %d bytes and %v at once, %d and %v in parts of %d", b, want, wantErr, got, err, cut)
 		}

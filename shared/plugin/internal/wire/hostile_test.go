@@ -364,14 +364,7 @@ func FuzzFrames(f *testing.F) {
 		whole, parts := frames{limit: limit}, frames{limit: limit}
 		want, wantErr := whole.check(b)
 		cut = min(max(cut, 1), 100)
-		var got int
-		var err error
-		for rest := b; len(rest) > 0 && err == nil; {
-			var good int
-			good, err = parts.check(rest[:min(cut, len(rest))])
-			got += good
-			rest = rest[good:]
-		}
+		got, err := inParts(parts.check, b, cut)
 		if got != want || (wantErr == nil) != (err == nil) {
 			t.Fatalf("%x: %d bytes and %v at once, %d and %v in parts of %d", b, want, wantErr, got, err, cut)
 		}
@@ -421,4 +414,15 @@ func TestLost(t *testing.T) {
 			t.Errorf("Lost(%v) is %t", c.err, got)
 		}
 	}
+}
+
+// inParts gives b to a check in parts of cut bytes until it fails, and returns how much it found good.
+func inParts(check func([]byte) (int, error), b []byte, cut int) (good int, err error) {
+	for len(b) > 0 && err == nil {
+		var n int
+		n, err = check(b[:min(cut, len(b))])
+		good += n
+		b = b[n:]
+	}
+	return good, err
 }
