@@ -87,8 +87,8 @@ image: ## Build the container image with docker or buildah (TARGET=k8s|knative|p
 
 .PHONY: test
 test: ## Run every test; what the machine lacks is skipped by name
-	@$(GOTESTSUM) --format=pkgname -- -race -shuffle=on ./...
-	@cd test/deploy && $(GOTESTSUM) --format=pkgname -- -shuffle=on ./...
+	@$(GOTESTSUM) --format=pkgname $(GOTESTSUM_FLAGS) --packages=./... -- -race -shuffle=on
+	@cd test/deploy && $(GOTESTSUM) --format=pkgname $(GOTESTSUM_FLAGS) --packages=./... -- -shuffle=on
 
 .PHONY: e2e
 e2e: ## Run the installers on the cluster of KUBECONFIG; E2E_LOAD is the command that loads an image archive there

@@ -19,7 +19,7 @@ func TestCheckCache(t *testing.T) {
 	cached := testkit.StartPodinfo(t, "--cache-server=memory://")
 	inner := testkit.StartPodinfo(t, "--cache-server=memory://", "--prefix=/inner")
 	without := testkit.StartPodinfo(t)
-	lost := testkit.StartPodinfo(t, "--cache-server=tcp://"+closedPort(t))
+	lost := testkit.StartPodinfo(t, "--cache-server=tcp://"+testkit.ClosedAddress(t))
 	for _, test := range []struct {
 		name string
 		url  string

@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // certificate returns a self-signed one for 127.0.0.1 that is valid from notBefore to notAfter.
@@ -131,7 +133,7 @@ func TestCheckCertFailures(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	for name, address := range map[string]string{
-		"nobody listens":          closedPort(t),
+		"nobody listens":          testkit.ClosedAddress(t),
 		"the server knows no TLS": plain.Listener.Addr().String(),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // grpcServer serves the health of "", podinfo (SERVING) and drained (NOT_SERVING), with TLS when cert is given, and
@@ -50,7 +52,7 @@ func TestCheckGRPC(t *testing.T) {
 	cert := validCertificate(t)
 	encrypted := grpcServer(t, &cert)
 	bare := serveGRPC(t, grpc.NewServer())
-	nobody := closedPort(t)
+	nobody := testkit.ClosedAddress(t)
 	for _, test := range []struct {
 		name    string
 		flags   []string

@@ -100,7 +100,7 @@ func TestCheckHTTPFailures(t *testing.T) {
 		flags         []string
 		want          string
 	}{
-		{"nobody listens", "http://" + closedPort(t), nil, "connection refused"},
+		{"nobody listens", "http://" + testkit.ClosedAddress(t), nil, "connection refused"},
 		{"the body ends early", server.URL + "/cut", nil, "reading the response: unexpected EOF"},
 		{"nobody vouches for the certificate", encrypted, nil, "certificate signed by unknown authority"},
 		{"the method is none", server.URL + "/200", []string{"--method=NO WAY"}, "invalid method"},
@@ -145,7 +145,7 @@ func TestCheckHTTPSendsMethodAndBodyWithEveryTry(t *testing.T) {
 
 func TestCheckHTTPKeepsThePasswordToItself(t *testing.T) {
 	t.Parallel()
-	r := podcli("", "check", "http", "http://me:hunter2@"+closedPort(t))
+	r := podcli("", "check", "http", "http://me:hunter2@"+testkit.ClosedAddress(t))
 	if r.code != 1 || strings.Contains(r.stderr, "hunter2") {
 		t.Errorf("exit status %d, and stderr is %q; want 1 and no password", r.code, r.stderr)
 	}
@@ -250,7 +250,7 @@ func TestChecksRefuseWrongTrust(t *testing.T) {
 		} {
 			t.Run(command+" "+flags[0], func(t *testing.T) {
 				t.Parallel()
-				r := podcli("", append([]string{"check", command, "https://" + closedPort(t)}, flags...)...)
+				r := podcli("", append([]string{"check", command, "https://" + testkit.ClosedAddress(t)}, flags...)...)
 				if r.code != 1 || !strings.HasPrefix(r.stderr, want) {
 					t.Errorf("exit status %d and %q, want 1 and %q", r.code, r.stderr, want)
 				}

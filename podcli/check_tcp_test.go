@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 func TestCheckTCP(t *testing.T) {
@@ -21,7 +23,7 @@ func TestCheckTCPOverIPv6(t *testing.T) {
 
 func TestCheckTCPRefused(t *testing.T) {
 	t.Parallel()
-	address := closedPort(t)
+	address := testkit.ClosedAddress(t)
 	r := podcli("", "check", "tcp", "--retry=2", "--delay=0", address)
 	if tried := strings.Count(r.stderr, "check failed"); r.code != 1 || tried != 3 {
 		t.Errorf("exit status %d after %d tries, want 1 after 3: %s", r.code, tried, r.stderr)

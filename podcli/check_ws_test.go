@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // echoHandler answers websocket handshakes with an echo of every message, and other requests with an empty 200.
@@ -59,7 +61,7 @@ func TestCheckWSFailures(t *testing.T) {
 	for _, test := range []struct {
 		name, address, want string
 	}{
-		{"nobody listens", closedPort(t), "connection refused"},
+		{"nobody listens", testkit.ClosedAddress(t), "connection refused"},
 		{"no websocket there", websocketServer(t, http.NotFoundHandler()),
 			"the server answered 404 Not Found instead of a websocket handshake"},
 		{"the server hangs up", websocketServer(t, hangUpHandler(t)), "websocket: close 1006"},

@@ -131,17 +131,6 @@ func silentServer(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// closedPort returns an address where nothing listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 func TestHelpAndUsage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -398,9 +398,9 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestPluginValueIsBounded(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr strings.Builder
-	code := run([]string{"plugin", "encode", "cbor", closedPort(t)}, endless{}, &stdout, &stderr)
+	code := run([]string{"plugin", "encode", "cbor", testkit.ClosedAddress(t)}, endless{}, &stdout, &stderr)
 	wantResult(t, result{code, stdout.String(), stderr.String()}, 1, "", "Error: the value is larger than 64 MiB")
-	r := podcli("", "plugin", "encode", "cbor", "--file=/dev/zero", closedPort(t))
+	r := podcli("", "plugin", "encode", "cbor", "--file=/dev/zero", testkit.ClosedAddress(t))
 	wantResult(t, r, 1, "", "Error: the value is larger than 64 MiB")
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // sendAll sends the messages of one kind.
@@ -125,7 +127,7 @@ func TestWSFailures(t *testing.T) {
 	for _, test := range []struct {
 		name, stdin, address, want string
 	}{
-		{"nobody listens", "", closedPort(t), "Error: cannot connect to ws://"},
+		{"nobody listens", "", testkit.ClosedAddress(t), "Error: cannot connect to ws://"},
 		{"no websocket there", "", websocketServer(t, http.NotFoundHandler()), "the server answered 404 Not Found"},
 		{"the server hangs up", "hi\n", websocketServer(t, hangUpHandler(t)), "Error: websocket: close 1006"},
 		{"a line without end", long, websocketServer(t, scriptHandler(t, func(conn *websocket.Conn, _ *http.Request) {

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/podinfo-targets/podinfo/shared/backend"
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 const (
@@ -68,22 +69,11 @@ func client(t testing.TB, o backend.Options, urls ...string) (*backend.Client, *
 	return c, logged
 }
 
-// unused returns an address at which nobody listens.
-func unused(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // TestAnswers calls backends of every kind at once and expects their texts in the order of the URLs.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	working := serve(t, echo)
-	refused := unused(t)
+	refused := testkit.ClosedAddress(t)
 	broken := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	cut := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")

@@ -188,7 +188,7 @@ func TestBinaryWithoutCollector(t *testing.T) {
 // refusing returns the URL of a collector that is not there.
 func refusing(t *testing.T) string {
 	t.Helper()
-	return "http://127.0.0.1:" + testkit.FreePorts(t, 1)[0]
+	return "http://" + testkit.ClosedAddress(t)
 }
 
 // silent returns the URL of a collector that takes connections and never answers.

@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	mostHeap     = 2 << 20  // bytes that the heap may grow by, which are 4 KiB a restart
-	mostResident = 16 << 20 // and the resident memory
+	mostHeap     = 1 << 20 // bytes that the heap may grow by, which are 4.5 KiB a restart
+	mostResident = 8 << 20 // and the resident memory
 )
 
 // TestRestartsLeaveNothing restarts plugins five hundred times, in every way there is, and compares what their host has
-// then with what it had after fifty.
+// then with what it had after fifty. Memory may grow in one half of them, for the busiest moment so far has kept some;
+// what leaks grows in both.
 func TestRestartsLeaveNothing(t *testing.T) {
 	t.Parallel()
-	const warm, restarts = 50, 500
+	const warm, half, halves = 50, 225, 2
 	dir := t.TempDir()
 	names := []string{"protocol-grpc-echo", "protocol-rpc-echo"}
 	for _, name := range names {
@@ -29,20 +30,25 @@ func TestRestartsLeaveNothing(t *testing.T) {
 	}
 	s := start(t, shipped(t), dir)
 	restart := func(times int) {
-		for _, name := range names {
-			s.restart(t, name, times/len(names))
+		for i, name := range names {
+			s.restart(t, name, (times+i)/len(names))
 		}
 	}
 	restart(warm)
-	before := s.settled(t, len(names), holdings{goroutines: 1 << 20, files: 1 << 20})
-	restart(restarts - warm)
-	after := s.settled(t, len(names), before)
-	t.Logf("after %d restarts: %s; after %d: %s", restarts, after, warm, before)
-	if grown := after.heap - before.heap; grown > mostHeap {
-		t.Errorf("the heap has grown by %.1f MB", grown/1e6)
+	first := s.settled(t, len(names), holdings{goroutines: 1 << 20, files: 1 << 20})
+	t.Logf("after %d restarts: %s", warm, first)
+	before, grown := first, 0
+	for i := range halves {
+		restart(half)
+		after := s.settled(t, len(names), first)
+		t.Logf("after %d restarts: %s", warm+(i+1)*half, after)
+		if after.heap-before.heap > mostHeap || after.resident-before.resident > mostResident {
+			grown++
+		}
+		before = after
 	}
-	if grown := after.resident - before.resident; grown > mostResident {
-		t.Errorf("the resident memory has grown by %.1f MB", grown/1e6)
+	if grown == halves {
+		t.Error("the memory has grown in both halves")
 	}
 }
 

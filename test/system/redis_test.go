@@ -139,7 +139,7 @@ func TestRedisAccess(t *testing.T) {
 		{name: "TLS by an unknown issuer", server: "rediss://:" + encoded + "@" + secure},
 		{name: "TLS without TLS", server: "tcp://:" + encoded + "@" + secure},
 		{name: "TLS to a server without", server: "rediss://:" + encoded + "@" + open},
-		{name: "nobody there", server: "tcp://:" + encoded + "@127.0.0.1:" + testkit.FreePorts(t, 1)[0]},
+		{name: "nobody there", server: "tcp://:" + encoded + "@" + testkit.ClosedAddress(t)},
 		{name: "no such host", server: "tcp://:" + encoded + "@redis.invalid:6379"},
 	}
 	for _, test := range tests {

@@ -112,7 +112,7 @@ func startWithSecrets(t *testing.T, settings ...string) *keeper {
 	}
 	backend := start(t)
 	works := strings.Replace(backend.URL, "//", "//user:"+backendPassword+"@", 1)
-	nobody := "http://user:" + backendPassword + "@127.0.0.1:" + testkit.FreePorts(t, 1)[0]
+	nobody := "http://user:" + backendPassword + "@" + testkit.ClosedAddress(t)
 	cacheServer := "PODINFO_CACHE_SERVER="
 	if slices.Contains(settings, "--log-requests") { // A command line can be looked at, too.
 		cacheServer = "--cache-server="

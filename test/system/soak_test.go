@@ -17,24 +17,29 @@ import (
 )
 
 // TestSoak keeps a server busy with everything it can do, including clients that leave without a word, and looks at
-// what it still holds afterwards: no goroutine, no file and no memory that it did not hold before.
+// what it still holds afterwards: no goroutine, no file and no memory that it did not hold before. Memory may grow in
+// one round, as the busiest moment so far has kept some, and the race detector keeps most; what leaks grows in all.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	const warm, soak = time.Second, 5 * time.Second
+	const warm, soak, rounds = time.Second, 5 * time.Second, 3
 	redis := testkit.StartRedis(t)
 	p := start(t, "--max-body-size=65536", "--cache-server=tcp://"+redis.Addr)
 	fresh := p.settled(t, holdings{goroutines: 1 << 20, files: 1 << 20})
 	p.soak(t, warm) // fills pools and the metrics
 	before := p.settled(t, fresh)
-	requests := p.soak(t, soak)
-	after := p.settled(t, fresh)
-	if kept := after.heap - before.heap; kept > 1<<20 { // half a kilobyte for each request
-		t.Errorf("the heap has grown by %.1f MB", kept/1e6)
+	for round := 1; ; round++ {
+		requests := p.soak(t, soak)
+		after := p.settled(t, fresh)
+		t.Logf("after %d requests: %s; before: %s", requests, after, before)
+		// The heap's bound is half a kilobyte for each request.
+		if after.heap-before.heap < 1<<20 && after.resident-before.resident < 32<<20 {
+			break
+		}
+		if round == rounds {
+			t.Fatalf("the memory has grown in each of %d rounds", rounds)
+		}
+		before = after
 	}
-	if kept := after.resident - before.resident; kept > 32<<20 { // The race detector adds to it, and gives nothing back.
-		t.Errorf("the resident memory has grown by %.1f MB", kept/1e6)
-	}
-	t.Logf("after %d requests: %s; before: %s", requests, after, before)
 	p.isAlive(t)
 }
 

@@ -259,7 +259,7 @@ func TestDeadCollector(t *testing.T) {
 	)
 	for _, protocol := range []string{"grpc", "http/protobuf"} {
 		for name, endpoint := range map[string]string{
-			"refuses": "http://127.0.0.1:" + testkit.FreePorts(t, 1)[0],
+			"refuses": "http://" + testkit.ClosedAddress(t),
 			"hangs":   "http://" + silentListener(t),
 		} {
 			t.Run(protocol+" "+name, func(t *testing.T) {
