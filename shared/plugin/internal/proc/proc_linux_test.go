@@ -520,7 +520,8 @@ func TestProcessesEndWithTheirHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin := time.Now()
-	testkit.Eventually(t, time.Second, "the end of the processes of a host that was killed", func() bool {
+	// A busy machine cannot be held to the second that this should take at most.
+	testkit.Eventually(t, 10*time.Second, "the end of the processes of a host that was killed", func() bool {
 		return len(pids) == 2 && dead(pids[0]) && dead(pids[1])
 	})
 	t.Logf("gone after %s", time.Since(begin))
