@@ -29,7 +29,7 @@ type output struct {
 	lines   int       // of it
 	dropped int       // of it
 	panics  bool      // the process is about to die, and says why
-	last    string    // line on stderr
+	last    string    // line on stderr, or the one that says why the process is about to die
 }
 
 func newOutput(log *logrus.Entry) *output { return &output{log: log, now: time.Now} }
@@ -91,7 +91,7 @@ func (o *output) write(stream, line string) {
 		entry.Log(levelOf(tag[1]), tag[2])
 		return
 	}
-	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+	if !o.panics && dying.MatchString(line) {
 		o.panics, o.last = true, line
 	}
 	if o.panics {
@@ -103,6 +103,10 @@ func (o *output) write(stream, line string) {
 	}
 	entry.Info(line)
 }
+
+// dying is a line with which Go's runtime begins to say why it ends the process, the latter two where it is linked with
+// C. See https://github.com/golang/go/tree/master/src/runtime/cgo.
+var dying = regexp.MustCompile(`^(?:panic|fatal error|runtime/cgo|SIG(?:ABRT|BUS|FPE|ILL|QUIT|SEGV|SYS|TRAP)): `)
 
 // lastWords is what a process that has ended may have said about it, for the end of a message.
 func (o *output) lastWords() string {

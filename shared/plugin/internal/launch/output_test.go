@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -57,6 +58,11 @@ func TestLinesKeepTheirLevel(t *testing.T) {
 			"error panic: oh", "error goroutine 1", "error \tx.go:1", "info after",
 		}},
 		{"fatal", "fatal error: oh\nmore\n", []string{"error fatal error: oh", "error more"}},
+		{"no thread for C", "runtime/cgo: pthread_create failed\nSIGABRT: abort\n", []string{
+			"error runtime/cgo: pthread_create failed", "error SIGABRT: abort",
+		}},
+		{"signal in C", "SIGSEGV: segmentation violation\n", []string{"error SIGSEGV: segmentation violation"}},
+		{"signal that it takes", "SIGTERM: leaving\n", []string{"info SIGTERM: leaving"}},
 		{"not UTF-8", "a\xff\n", []string{"info a�"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -71,6 +77,25 @@ func TestLinesKeepTheirLevel(t *testing.T) {
 				t.Errorf("logged %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestLastWordsSayWhyAProcessDies(t *testing.T) {
+	t.Parallel()
+	for written, want := range map[string]string{
+		"":                                    "",
+		"hello\nbye\n":                        `: "bye"`,
+		"panic: oh\n\ngoroutine 1\n":          `: "panic: oh"`,
+		"runtime/cgo: no\nSIGABRT: abort\nx":  `: "runtime/cgo: no"`,
+		"SIGSEGV: segmentation violation\nPC": `: "SIGSEGV: segmentation violation"`,
+	} {
+		o, _, _ := record(t)
+		w := o.writer("stderr")
+		_, _ = io.WriteString(w, written)
+		w.flush()
+		if got := o.lastWords(); got != want {
+			t.Errorf("the last words of %q are %s, want %s", written, got, want)
+		}
 	}
 }
 
