@@ -21,7 +21,7 @@ func TestKillsLoseNoCall(t *testing.T) {
 			r := serve(t, name)
 			l := r.press(t, name)
 			for range kills {
-				l.moved(t, r, name)
+				l.moved(t)
 				back = append(back, r.recovery(t, name))
 			}
 			l.stop()

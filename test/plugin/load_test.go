@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/podinfo-targets/podinfo/shared/plugin/contract"
+	"github.com/podinfo-targets/podinfo/test/testkit"
 )
 
 // callers is how many call a plugin at a time.
@@ -19,6 +19,7 @@ const callers = 16
 // load is callers who call a plugin without a pause until they are stopped, so that their calls are always in flight.
 type load struct {
 	calls, lost atomic.Int64
+	answered    [callers]atomic.Int64 // calls of each caller
 	stop        func()
 }
 
@@ -36,6 +37,7 @@ func (r *runs) press(t *testing.T, name string) *load {
 					return // It was stopped.
 				}
 				l.calls.Add(1)
+				l.answered[c].Add(1)
 				if answer, ok := got.([]byte); err != nil || !ok || string(answer) != call {
 					l.lost.Add(1)
 					t.Errorf("the call %q got %v, %v", call, got, err)
@@ -51,11 +53,22 @@ func (r *runs) press(t *testing.T, name string) *load {
 	return l
 }
 
-// moved waits until every caller may have been answered since it began to wait.
-func (l *load) moved(t *testing.T, r *runs, name string) {
+// moved waits until every caller has been answered since it began to wait. None of the calls that are in flight then has
+// seen a process die, so that one more kill is the first for each.
+func (l *load) moved(t *testing.T) {
 	t.Helper()
-	calls := l.calls.Load()
-	r.until(t, "calls are answered", name, func(contract.Status) bool { return l.calls.Load() >= calls+callers })
+	var before [callers]int64
+	for c := range before {
+		before[c] = l.answered[c].Load()
+	}
+	testkit.Eventually(t, patience, "every caller to be answered", func() bool {
+		for c := range before {
+			if l.answered[c].Load() == before[c] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // durations are times that something took, one by one.

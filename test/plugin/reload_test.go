@@ -32,7 +32,7 @@ func TestReloadsLoseNoCall(t *testing.T) {
 			if s := r.await(t, name, contract.Ready); s.PID == old.PID || s.Reloads != old.Reloads+1 {
 				t.Fatalf("reload %d made %+v of %+v", i, s, old)
 			}
-			l.moved(t, r, name)
+			l.moved(t)
 		}
 		l.stop()
 		for metric, want := range map[string]float64{"reloads_total": reloads, "restarts_total": 0, "retries_total": 0} {
