@@ -53,7 +53,7 @@ func (r *runs) press(t *testing.T, name string) *load {
 	return l
 }
 
-// moved waits until every caller has been answered since it began to wait. None of the calls that are in flight then has
+// moved waits until every caller has been answered since it began to wait. None of the calls in flight then has
 // seen a process die, so that one more kill is the first for each.
 func (l *load) moved(t *testing.T) {
 	t.Helper()
