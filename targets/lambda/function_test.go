@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/podinfo-targets/podinfo/shared/env"
 	"github.com/podinfo-targets/podinfo/shared/telemetry"
@@ -82,8 +83,9 @@ func TestTerminateClosesAndLeaves(t *testing.T) {
 	f, _ := assembled(t)
 	code := -1
 	f.exit = func(c int) { code = c }
+	start := time.Now()
 	f.terminate()
-	if code != 0 {
-		t.Errorf("left with %d", code)
+	if took := time.Since(start); code != 0 || took > 10*closeTimeout { // On a busy machine: it has nothing to close.
+		t.Errorf("left with %d after %s", code, took)
 	}
 }

@@ -14,7 +14,7 @@ func reserve(t testing.TB) (port string) {
 	if err != nil {
 		t.Fatalf("looking for a free port: %v", err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
+	defer l.Close() // for the server that is to have it
 	_, port, _ = net.SplitHostPort(l.Addr().String())
 	return port
 }
